@@ -1,0 +1,107 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/parallel"
+)
+
+// SegmentCrossEntropy computes softmax cross entropy over segments. A target
+// outside of its segment is an *Error.
+func (d *Device) SegmentCrossEntropy(loss, lse, logits, target device.Slice, segs *device.Segments) {
+	apart("SegmentCrossEntropy", loss, logits, target, lse)
+	apart("SegmentCrossEntropy", lse, logits, target)
+	if isDouble("SegmentCrossEntropy", "logits", logits) {
+		crossEntropy(&double, loss, lse, logits, target, segs)
+	} else {
+		crossEntropy(&single, loss, lse, logits, target, segs)
+	}
+}
+
+// targets returns the targets of segments, which may be negative but not too large.
+func targets(op string, target device.Slice, segs *device.Segments) []int32 {
+	at := view[int32](op, "target", target, segs.Count())
+	for i, t := range at {
+		if n := segs.Len(i); n > 0 && int(t) >= n {
+			fail(op, "target %d in segment %d, want below %d", t, i, n)
+		}
+	}
+	return at
+}
+
+// segmentsPerTask returns how many segments make a task.
+func segmentsPerTask(segs *device.Segments) int {
+	return rowsPerTask(segs.Total() / max(1, segs.Count()))
+}
+
+func crossEntropy[T float](k *kernels[T], loss, lse, logits, target device.Slice, segs *device.Segments) {
+	const op = "SegmentCrossEntropy"
+	x := view[T](op, "logits", logits, segs.Total())
+	losses, lses := view[T](op, "loss", loss, segs.Count()), view[T](op, "lse", lse, segs.Count())
+	at := targets(op, target, segs)
+	parallel.Range(segs.Count(), segmentsPerTask(segs), func(lo, hi int) {
+		memory := k.borrow(blockLen)
+		for i := lo; i < hi; i++ {
+			losses[i], lses[i] = 0, 0
+			if segs.Len(i) > 0 && at[i] >= 0 {
+				row := x[segs.Start(i):][:segs.Len(i)]
+				lses[i] = logSumExp(k, row, memory.data[:blockLen])
+				losses[i] = lses[i] - row[at[i]]
+			}
+		}
+		k.giveBack(memory)
+	})
+}
+
+// logSumExp returns log Σ exp(x), for which it needs a block to work in.
+func logSumExp[T float](k *kernels[T], x, block []T) T {
+	top := k.maxOf(x)
+	if math.IsInf(float64(top), 0) {
+		return top
+	}
+	var sum float64
+	for len(x) > 0 {
+		part := block[:min(len(block), len(x))]
+		k.addScalar(part, x[:len(part)], -top)
+		k.unary[device.OpExp](part, part)
+		sum += float64(k.sum(part))
+		x = x[len(part):]
+	}
+	return T(float64(top) + math.Log(sum))
+}
+
+// SegmentCrossEntropyBackward computes the gradient of the logits.
+func (d *Device) SegmentCrossEntropyBackward(dlogits, dloss, lse, logits, target device.Slice, segs *device.Segments) {
+	apart("SegmentCrossEntropyBackward", dlogits, dloss, lse, logits, target)
+	if isDouble("SegmentCrossEntropyBackward", "logits", logits) {
+		crossEntropyBackward(&double, dlogits, dloss, lse, logits, target, segs)
+	} else {
+		crossEntropyBackward(&single, dlogits, dloss, lse, logits, target, segs)
+	}
+}
+
+func crossEntropyBackward[T float](k *kernels[T], dlogits, dloss, lse, logits, target device.Slice, segs *device.Segments) {
+	const op = "SegmentCrossEntropyBackward"
+	x, dx := view[T](op, "logits", logits, segs.Total()), view[T](op, "dlogits", dlogits, segs.Total())
+	losses, lses := view[T](op, "dloss", dloss, segs.Count()), view[T](op, "lse", lse, segs.Count())
+	at := targets(op, target, segs)
+	parallel.Range(segs.Count(), segmentsPerTask(segs), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row, out := x[segs.Start(i):][:segs.Len(i)], dx[segs.Start(i):][:segs.Len(i)]
+			if at[i] < 0 {
+				clear(out)
+				continue
+			}
+			for c := 0; c < len(row); c += blockLen {
+				part := out[c:min(c+blockLen, len(row))]
+				k.addScalar(part, row[c:c+len(part)], -lses[i])
+				k.unary[device.OpExp](part, part)
+				k.mulScalar(part, part, losses[i])
+			}
+			if len(out) > 0 {
+				out[at[i]] -= losses[i]
+			}
+		}
+	})
+}

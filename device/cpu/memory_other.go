@@ -1,0 +1,14 @@
+//go:build !linux
+
+package cpu
+
+import (
+	"math"
+	"unsafe"
+)
+
+func adviseHugePages(unsafe.Pointer, int) {}
+
+// memoryLimit returns a number of bytes that no machine has. The Go runtime cannot
+// recover from asking for them.
+func memoryLimit() int { return math.MaxInt >> 16 }

@@ -1,0 +1,173 @@
+package cpu
+
+import (
+	"slices"
+
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/parallel"
+)
+
+// Strided copies an n-dimensional block. It panics if the block leaves dst or src.
+func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src device.Slice, srcOff int, srcStride []int, shape []int) {
+	if len(dstStride) != len(shape) || len(srcStride) != len(shape) {
+		misuse("Strided", "%d and %d strides for %d dimensions", len(dstStride), len(srcStride), len(shape))
+	}
+	apart("Strided", dst, src)
+	var room [8]axis
+	s := strided{dst: dstOff, src: srcOff, axes: room[:0]}
+	empty := false
+	for i, n := range shape {
+		sizes("Strided", n)
+		empty = empty || n == 0
+		s.axes = append(s.axes, axis{n, dstStride[i], srcStride[i]})
+	}
+	if empty {
+		return
+	}
+	s.check(dst.Len, src.Len)
+	s.simplify()
+	switch typeOf("Strided", "dst", dst) {
+	case device.Float32:
+		copyStrided(&s, view[float32]("Strided", "dst", dst, dst.Len), view[float32]("Strided", "src", src, src.Len))
+	case device.Float64:
+		copyStrided(&s, view[float64]("Strided", "dst", dst, dst.Len), view[float64]("Strided", "src", src, src.Len))
+	case device.Int32:
+		copyStrided(&s, view[int32]("Strided", "dst", dst, dst.Len), view[int32]("Strided", "src", src, src.Len))
+	case device.BFloat16:
+		copyStrided(&s, view[uint16]("Strided", "dst", dst, dst.Len), view[uint16]("Strided", "src", src, src.Len))
+	}
+}
+
+// strided is a copy of a block: where it begins, and its axes.
+type strided struct {
+	dst, src int
+	axes     []axis
+}
+
+type axis struct{ n, dst, src int }
+
+// check panics if an element is outside of dst or src.
+func (s *strided) check(dstLen, srcLen int) {
+	first, last := axis{0, s.dst, s.src}, axis{0, s.dst, s.src}
+	for _, a := range s.axes {
+		first.dst += min(0, (a.n-1)*a.dst)
+		first.src += min(0, (a.n-1)*a.src)
+		last.dst += max(0, (a.n-1)*a.dst)
+		last.src += max(0, (a.n-1)*a.src)
+	}
+	if first.dst < 0 || last.dst >= dstLen || first.src < 0 || last.src >= srcLen {
+		misuse("Strided", "elements [%d, %d] of %d in dst, [%d, %d] of %d in src", first.dst, last.dst, dstLen, first.src, last.src, srcLen)
+	}
+}
+
+// simplify orders the axes as dst has them in memory, and joins those that are
+// one run in both.
+func (s *strided) simplify() {
+	s.axes = slices.DeleteFunc(s.axes, func(a axis) bool { return a.n == 1 })
+	for i := range s.axes {
+		if a := &s.axes[i]; a.dst < 0 { // go the other way
+			s.dst += (a.n - 1) * a.dst
+			s.src += (a.n - 1) * a.src
+			a.dst, a.src = -a.dst, -a.src
+		}
+	}
+	slices.SortStableFunc(s.axes, func(a, b axis) int { return b.dst - a.dst })
+	joined := s.axes[:0]
+	for _, a := range s.axes {
+		if k := len(joined) - 1; k >= 0 && joined[k].dst == a.n*a.dst && joined[k].src == a.n*a.src {
+			joined[k] = axis{joined[k].n * a.n, a.dst, a.src}
+		} else {
+			joined = append(joined, a)
+		}
+	}
+	if len(joined) == 0 {
+		joined = append(joined, axis{1, 1, 1})
+	}
+	s.axes = joined
+}
+
+// start returns where the i-th of the blocks that the outer axes select begins.
+func (s *strided) start(outer []axis, i int) (dst, src int) {
+	dst, src = s.dst, s.src
+	for k := len(outer) - 1; k >= 0; k-- {
+		a := outer[k]
+		at := i % a.n
+		i /= a.n
+		dst += at * a.dst
+		src += at * a.src
+	}
+	return dst, src
+}
+
+func count(axes []axis) int {
+	n := 1
+	for _, a := range axes {
+		n *= a.n
+	}
+	return n
+}
+
+func copyStrided[T element](s *strided, dst, src []T) {
+	outer, inner := s.axes[:len(s.axes)-1], s.axes[len(s.axes)-1]
+	if inner.dst == 1 && inner.src != 1 && inner.src != 0 {
+		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n > 1 }); k >= 0 {
+			across := outer[k]
+			transpose(s, slices.Concat(outer[:k], outer[k+1:]), across, inner, dst, src)
+			return
+		}
+	}
+	// Runs along the last axis, cut if they are long.
+	cut := min(inner.n, grain)
+	cuts := (inner.n-1)/cut + 1
+	parallel.Range(count(outer)*cuts, rowsPerTask(cut), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			to, from := s.start(outer, i/cuts)
+			skip := i % cuts * cut
+			copyRun(dst[to+skip*inner.dst:], src, from+skip*inner.src, min(cut, inner.n-skip), inner.dst, inner.src)
+		}
+	})
+}
+
+// copyRun copies n elements from src[at] on.
+func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
+	switch {
+	case dstStride == 1 && srcStride == 1:
+		copy(dst[:n], src[at:at+n])
+	case dstStride == 1 && srcStride == 0:
+		x := src[at]
+		for i := range dst[:n] {
+			dst[i] = x
+		}
+	default:
+		for i := range n {
+			dst[i*dstStride] = src[at+i*srcStride]
+		}
+	}
+}
+
+// transpose copies blocks in which down is contiguous in dst and across in src,
+// tile by tile, so that both stay in the cache.
+func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
+	const tile = 32
+	tiles := (across.n-1)/tile + 1
+	parallel.Range(count(outer)*tiles, rowsPerTask(tile*down.n), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			to, from := s.start(outer, i/tiles)
+			first := i % tiles * tile
+			width := min(tile, across.n-first)
+			to += first * across.dst
+			from += first
+			for top := 0; top < down.n; top += tile {
+				height := min(tile, down.n-top)
+				for c := range width {
+					column := dst[to+c*across.dst+top:][:height]
+					at := from + c + top*down.src
+					for r := range column {
+						column[r] = src[at]
+						at += down.src
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,277 @@
+package prefinetune
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/simd"
+)
+
+// A checkpoint is a folder checkpoints/step-000123 with model.safetensors,
+// optimizer.safetensors and state.json. It is written under another name and renamed
+// when all of it is on disk, so that a folder of that name is whole.
+
+// state is what a checkpoint knows besides tensors.
+type state struct {
+	Step           int            `json:"step"`
+	Sampler        cursor         `json:"sampler"`
+	OptimizerSteps map[string]int `json:"optimizer_steps"`
+	Sampled        []int          `json:"sampled"` // examples seen of each task
+	Choiceless     int            `json:"choiceless"`
+	MetricsBytes   int64          `json:"metrics_bytes"` // length of metrics.jsonl
+	Machine        machine        `json:"machine"`
+}
+
+// machine is what results to the bit depend on.
+type machine struct {
+	Device string `json:"device"`
+	SIMD   string `json:"simd"`
+	Arch   string `json:"arch"`
+}
+
+func thisMachine() machine {
+	return machine{device.Default().Name(), simd.Implementation(), runtime.GOARCH}
+}
+
+const (
+	checkpointsDir = "checkpoints"
+	keepLast       = 2
+)
+
+// save writes a checkpoint and removes all but the newest.
+func (t *Trainer) save() error {
+	dir := filepath.Join(t.cfg.Out, checkpointsDir)
+	name := fmt.Sprintf("step-%06d", t.step)
+	temporary := filepath.Join(dir, ".writing-"+name)
+	if err := os.RemoveAll(temporary); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(temporary, 0o755); err != nil {
+		return err
+	}
+	moments, steps := t.opt.State()
+	if err := nn.Save(filepath.Join(temporary, "model.safetensors"), t.model); err != nil {
+		return err
+	}
+	if err := nn.SaveEntries(filepath.Join(temporary, "optimizer.safetensors"), moments); err != nil {
+		return err
+	}
+	s := state{
+		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, Sampled: t.sampled,
+		Choiceless: t.choiceless, MetricsBytes: t.log.size, Machine: thisMachine(),
+	}
+	if err := writeJSON(filepath.Join(temporary, "state.json"), s); err != nil {
+		return err
+	}
+	if err := t.log.sync(); err != nil { // the state refers to its length
+		return err
+	}
+	final := filepath.Join(dir, name)
+	if err := os.RemoveAll(final); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, final); err != nil {
+		return err
+	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	t.saved = t.step
+	return t.removeOld()
+}
+
+func (t *Trainer) removeOld() error {
+	names, err := listCheckpoints(t.cfg.Out)
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:max(0, len(names)-keepLast)] {
+		if err := os.RemoveAll(filepath.Join(t.cfg.Out, checkpointsDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listCheckpoints returns the names of whole checkpoints, oldest first.
+func listCheckpoints(out string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(out, checkpointsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "step-") {
+			names = append(names, e.Name())
+		}
+	}
+	sort.Slice(names, func(i, j int) bool {
+		if len(names[i]) != len(names[j]) {
+			return len(names[i]) < len(names[j])
+		}
+		return names[i] < names[j]
+	})
+	return names, nil
+}
+
+// restore loads the newest checkpoint, if there is one, and returns a warning if it
+// comes from a machine that may round differently.
+func (t *Trainer) restore() (warning string, err error) {
+	names, err := listCheckpoints(t.cfg.Out)
+	if err != nil || len(names) == 0 {
+		return "", err
+	}
+	dir := filepath.Join(t.cfg.Out, checkpointsDir, names[len(names)-1])
+	fail := func(err error) (string, error) {
+		return "", fmt.Errorf("prefinetune: checkpoint %s cannot be read: %w (remove that folder to resume from the one before it, or to start again)", dir, err)
+	}
+	var s state
+	if err := readJSON(filepath.Join(dir, "state.json"), &s); err != nil {
+		return fail(err)
+	}
+	if len(s.Sampled) != len(t.tasks) || s.Step < 0 || s.Step > t.cfg.Steps || s.Sampler.Next < 0 || s.Sampler.Next > len(t.train) || s.Sampler.Epoch < 0 {
+		return fail(fmt.Errorf("state.json does not fit the run: step %d, %d tasks, sampler at %+v", s.Step, len(s.Sampled), s.Sampler))
+	}
+	if err := nn.Load(filepath.Join(dir, "model.safetensors"), t.model); err != nil {
+		return fail(err)
+	}
+	moments, _ := t.opt.State()
+	if err := nn.LoadEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
+		return fail(err)
+	}
+	if err := t.opt.SetSteps(s.OptimizerSteps); err != nil {
+		return fail(err)
+	}
+	t.step, t.saved, t.sampled, t.choiceless = s.Step, s.Step, s.Sampled, s.Choiceless
+	t.sampler.seek(s.Sampler)
+	if err := t.log.truncate(s.MetricsBytes); err != nil {
+		return fail(err)
+	}
+	if now := thisMachine(); now != s.Machine {
+		warning = fmt.Sprintf("this checkpoint was written on device %s with %s kernels on %s; on device %s with %s kernels on %s results differ in the last bits",
+			s.Machine.Device, s.Machine.SIMD, s.Machine.Arch, now.Device, now.SIMD, now.Arch)
+	}
+	return warning, nil
+}
+
+// writeJSON writes a file whole: under another name, synced, renamed.
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(data, '\n'))
+}
+
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it is renamed
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	return err
+}
+
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// syncDir makes a rename in dir last. Some systems cannot sync folders.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// metricsLog is metrics.jsonl, one line a step.
+type metricsLog struct {
+	f    *os.File
+	size int64
+}
+
+func openMetrics(path string) (*metricsLog, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &metricsLog{f: f}, nil
+}
+
+// truncate cuts the log to the length it had at a checkpoint.
+func (l *metricsLog) truncate(size int64) error {
+	if l == nil {
+		return nil
+	}
+	info, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < size {
+		return fmt.Errorf("%s has %d bytes, the checkpoint was written at %d", l.f.Name(), info.Size(), size)
+	}
+	if err := l.f.Truncate(size); err != nil {
+		return err
+	}
+	l.size = size
+	return nil
+}
+
+func (l *metricsLog) write(v any) error {
+	if l == nil {
+		return nil
+	}
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	n, err := l.f.WriteAt(append(line, '\n'), l.size)
+	l.size += int64(n)
+	return err
+}
+
+func (l *metricsLog) sync() error { return l.f.Sync() }
+
+func (l *metricsLog) close() error {
+	if l == nil {
+		return nil
+	}
+	return l.f.Close()
+}

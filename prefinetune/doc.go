@@ -1,0 +1,19 @@
+// Package prefinetune is massively multi-task pre-finetuning: a stage between
+// language-model pre-training and fine-tuning in which an encoder learns from many
+// datasets at once (Aghajanyan et al., "Muppet", EMNLP 2021, arXiv 2101.11038).
+//
+// Three decisions make the recipe:
+//
+//   - Batches are heterogeneous. Examples of all tasks are shuffled together, which
+//     samples every task in proportion to its size, and every update averages
+//     over whatever tasks its batch holds. A batch is packed without padding up
+//     to a number of tokens.
+//   - Losses are scaled. Each example's cross entropy is divided by log n, n being
+//     the number of things it chooses among: classes, candidates, positions. Uniform
+//     predictions then cost 1 in every task, and the loss is the mean over examples.
+//   - Heads are shared where that helps: each classification task has its own, all
+//     ranking tasks share one, and so do all span tasks.
+//
+// New reads and encodes the tasks, Trainer.Run trains, writes checkpoints and a
+// report, and, called again, goes on from the last checkpoint to the same bits.
+package prefinetune

@@ -1,0 +1,167 @@
+package prefinetune
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/muppet-go/muppet/prefinetune/baseline"
+	"github.com/muppet-go/muppet/prefinetune/metrics"
+	"github.com/muppet-go/muppet/prefinetune/report"
+	"github.com/muppet-go/muppet/prefinetune/task"
+	"github.com/muppet-go/muppet/transformer"
+)
+
+// Result is what a run came to.
+type Result struct {
+	Scores     []report.Score // of every task's dev examples, beside the baselines
+	Sampled    []int          // training examples seen of each task
+	Choiceless int            // of these, examples with nothing to choose among, which cost 0
+	Steps      int
+	Elapsed    time.Duration // of this call
+	Paths      []string      // what was written
+	Report     *report.Report
+}
+
+// finish evaluates the model and writes model and report.
+func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, error) {
+	r := &Result{Sampled: t.sampled, Choiceless: t.choiceless, Steps: t.step, Elapsed: elapsed}
+	for i, tk := range t.tasks {
+		if ctx.Err() != nil {
+			return nil, t.interrupted()
+		}
+		s, err := t.score(i, tk)
+		if err != nil {
+			return nil, err
+		}
+		r.Scores = append(r.Scores, s)
+	}
+	r.Report = t.report(r)
+	if t.cfg.Out == "" {
+		return r, nil
+	}
+	if err := t.curves(r.Report); err != nil {
+		return nil, fmt.Errorf("prefinetune: report: %w", err)
+	}
+	model := filepath.Join(t.cfg.Out, "model")
+	if err := transformer.Save(model, t.model.Encoder, t.tok); err != nil {
+		return nil, err
+	}
+	page := filepath.Join(t.cfg.Out, "report.html")
+	if err := WriteReport(page, r.Report); err != nil {
+		return nil, err
+	}
+	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, page}
+	return r, nil
+}
+
+// WriteReport writes a report to a file.
+func WriteReport(path string, r *report.Report) error {
+	var page bytes.Buffer
+	if err := r.WriteHTML(&page); err != nil {
+		return fmt.Errorf("prefinetune: report: %w", err)
+	}
+	if err := writeFile(path, page.Bytes()); err != nil {
+		return fmt.Errorf("prefinetune: report: %w", err)
+	}
+	return nil
+}
+
+// score evaluates the model and the baselines on task i.
+func (t *Trainer) score(i int, tk *task.Task) (report.Score, error) {
+	train, err := tk.Read("train")
+	if err != nil {
+		return report.Score{}, err
+	}
+	dev, predicted := t.Evaluate(i)
+	s := report.Score{Task: tk.Name, Family: string(tk.Family), Metric: tk.Metric, N: len(dev)}
+	s.Ours, s.StdErr = metrics.Score(tk, dev, predicted)
+	s.Majority, _ = metrics.Score(tk, dev, baseline.Majority(tk, train, dev))
+	s.BagOfWords, _ = metrics.Score(tk, dev, baseline.BagOfWords(tk, train, dev))
+	return s, nil
+}
+
+func (t *Trainer) report(r *Result) *report.Report {
+	beaten := 0
+	for _, s := range r.Scores {
+		if s.BeatsMajority() {
+			beaten++
+		}
+	}
+	c, e := t.cfg, t.model.Encoder.Config
+	rep := &report.Report{
+		Name: "MUPPET pre-finetuning",
+		Dev:  r.Scores,
+		Summary: []string{fmt.Sprintf("On %d of %d tasks the model beats the majority baseline by more than two standard errors.",
+			beaten, len(r.Scores))},
+	}
+	setting := func(name, format string, args ...any) {
+		rep.Config = append(rep.Config, report.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
+	}
+	setting("encoder", "%d layers of %d, %d heads, vocabulary %d", e.NumHiddenLayers, e.HiddenSize, e.NumAttentionHeads, e.VocabSize)
+	setting("steps", "%d of at most %d tokens", c.Steps, c.TokensPerBatch)
+	setting("longest sequence", "%d tokens", c.MaxLength)
+	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
+	setting("AdamW", "β 0.9, 0.98, ε 1e-6, decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
+	setting("loss", "cross entropy / log n, mean over examples")
+	setting("sampling", "natural (every example once an epoch, shuffled)")
+	setting("seed", "%d", c.Seed)
+	m := thisMachine()
+	setting("machine", "%s, device %s, %s kernels", m.Arch, m.Device, m.SIMD)
+	if r.Choiceless > 0 {
+		setting("nothing to choose", "%d sampled examples had one candidate or position and cost 0", r.Choiceless)
+	}
+	total := 0
+	for _, n := range t.sampled {
+		total += n
+	}
+	for i, n := range t.Counts() {
+		rep.Mix = append(rep.Mix, report.Mix{
+			Task: n.Task.Name, Family: string(n.Task.Family), Rows: n.Train,
+			Asked: n.Share, Realised: float64(t.sampled[i]) / float64(max(total, 1)),
+		})
+	}
+	return rep
+}
+
+// curves reads the run's curves from metrics.jsonl, which, unlike memory, has the steps
+// of before a resume.
+func (t *Trainer) curves(rep *report.Report) error {
+	f, err := os.Open(filepath.Join(t.cfg.Out, "metrics.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	byTask := make([]report.Curve, len(t.tasks))
+	for i, tk := range t.tasks {
+		byTask[i].Name = tk.Name
+	}
+	rep.Loss.Name, rep.Rate.Name, rep.Speed.Name = "loss", "learning rate", "tokens per second"
+	add := func(c *report.Curve, step int, v float64) {
+		c.Steps, c.Values = append(c.Steps, step), append(c.Values, v)
+	}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var l stepLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		add(&rep.Loss, l.Step, l.Loss)
+		add(&rep.Rate, l.Step, l.LR)
+		add(&rep.Speed, l.Step, l.TokensPerSecond)
+		for i, tk := range t.tasks {
+			if s, ok := l.Tasks[tk.Name]; ok && !math.IsNaN(s.Loss) {
+				add(&byTask[i], l.Step, s.Loss)
+			}
+		}
+	}
+	rep.TaskLoss = byTask
+	return lines.Err()
+}

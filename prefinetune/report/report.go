@@ -1,0 +1,189 @@
+// Package report writes what a run did as one HTML page: the mix of tasks asked
+// for and realised, every task's dev score beside its baselines, loss curves in
+// total and per task, learning rate, speed, and the few-shot comparison. The page
+// needs no network, no scripts and no other file; it is legible in light and dark.
+//
+// A [Report] is plain data. Whoever trains fills it; names of tasks may be hostile
+// and are escaped. Empty parts are left out of the page.
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Report is all that the page shows.
+type Report struct {
+	Name     string
+	Summary  []string  // sentences: what came out
+	Config   []Setting // what was asked for
+	Mix      []Mix     // one row a task
+	Dev      []Score   // one row a task
+	Loss     Curve     // the total over the steps
+	TaskLoss []Curve   // one curve a task, named after it
+	Rate     Curve     // learning rate
+	Speed    Curve     // tokens per second
+	FewShot  []FewShot
+}
+
+// A Setting is a line of the configuration.
+type Setting struct{ Name, Value string }
+
+// A Mix tells how much of the training a task made up.
+type Mix struct {
+	Task, Family string
+	Rows         int     // training examples that the task has
+	Asked        float64 // share of the examples asked for, in [0, 1]
+	Realised     float64 // share of the examples seen, in [0, 1]
+}
+
+// A Score is a task's result on its dev split. NaN stands for a value there is not.
+type Score struct {
+	Task, Family, Metric string
+	N                    int // dev examples
+	Majority, BagOfWords float64
+	Ours, StdErr         float64 // standard error of Ours
+}
+
+// BeatsMajority reports whether the score is above the majority's by more than
+// two standard errors.
+func (s Score) BeatsMajority() bool { return s.Ours-2*s.StdErr > s.Majority }
+
+// A Curve is a value over training steps. A NaN is a gap.
+type Curve struct {
+	Name   string
+	Steps  []int // ascending, as many as Values
+	Values []float64
+}
+
+// A FewShot is the held-out score of one fine-tuning run.
+type FewShot struct {
+	Start string // what was fine-tuned: a name for each kind of starting point
+	Seed  uint64
+	Score float64
+}
+
+//go:embed report.html
+var page string
+
+var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
+	"percent": percent,
+	"thousands": func(n int) string {
+		return thousands(float64(n))
+	},
+	"bar":     bar,
+	"strip":   strip,
+	"dots":    dots,
+	"beaten":  beaten,
+	"byStart": byStart,
+	"loss":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, true) },
+	"noisy":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
+	"exact":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
+	"last":    last,
+}).Parse(page))
+
+// WriteHTML writes the page. It panics if a curve has not one value for each step.
+func (r *Report) WriteHTML(w io.Writer) error {
+	for _, c := range append([]Curve{r.Loss, r.Rate, r.Speed}, r.TaskLoss...) {
+		if len(c.Steps) != len(c.Values) {
+			panic(fmt.Sprintf("report: curve %q has %d steps and %d values", c.Name, len(c.Steps), len(c.Values)))
+		}
+	}
+	return tmpl.Execute(w, r)
+}
+
+// HTML returns the page: what a notebook shows.
+func (r *Report) HTML() string {
+	var b strings.Builder
+	if err := r.WriteHTML(&b); err != nil {
+		panic("report: " + err.Error()) // a builder does not fail
+	}
+	return b.String()
+}
+
+// beaten counts the scores that beat the majority's.
+func beaten(dev []Score) (n int) {
+	for _, s := range dev {
+		if s.BeatsMajority() {
+			n++
+		}
+	}
+	return n
+}
+
+// A start is one row of the few-shot table.
+type start struct {
+	Name         string
+	Runs         []FewShot // by seed
+	Mean, Spread float64   // the spread is the runs' standard deviation; NaN for one run
+}
+
+// byStart groups the few-shot runs by starting point, in order of appearance.
+func byStart(runs []FewShot) []start {
+	var starts []start
+	for _, f := range runs {
+		i := slices.IndexFunc(starts, func(s start) bool { return s.Name == f.Start })
+		if i < 0 {
+			i = len(starts)
+			starts = append(starts, start{Name: f.Start})
+		}
+		starts[i].Runs = append(starts[i].Runs, f)
+	}
+	for i := range starts {
+		s := &starts[i]
+		slices.SortStableFunc(s.Runs, func(a, b FewShot) int {
+			if a.Seed < b.Seed {
+				return -1
+			}
+			return int(min(a.Seed-b.Seed, 1))
+		})
+		n := float64(len(s.Runs))
+		for _, f := range s.Runs {
+			s.Mean += f.Score / n
+		}
+		for _, f := range s.Runs {
+			s.Spread += (f.Score - s.Mean) * (f.Score - s.Mean)
+		}
+		s.Spread = math.Sqrt(s.Spread / (n - 1)) // 0/0 for one run
+	}
+	return starts
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// percent prints a share with one decimal; the unit stands in the table's head.
+func percent(v float64) string {
+	if !finite(v) {
+		return "–"
+	}
+	return strings.Replace(strconv.FormatFloat(100*v, 'f', 1, 64), "-", "−", 1)
+}
+
+// thousands separates the digits of a whole number by thin spaces.
+func thousands(v float64) string {
+	s := strconv.FormatFloat(math.Abs(v), 'f', 0, 64)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u2009" + s[i:]
+	}
+	if v < 0 {
+		s = "−" + s
+	}
+	return s
+}
+
+// last tells where a curve ended, smoothed.
+func last(c Curve) string {
+	s := smooth(c.Values)
+	for i := len(s) - 1; i >= 0; i-- {
+		if finite(s[i]) {
+			return number(s[i])
+		}
+	}
+	return "–"
+}

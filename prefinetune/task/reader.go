@@ -1,0 +1,418 @@
+package task
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/itchyny/gojq"
+)
+
+// A file that a stranger wrote may be one endless line, an unclosed quote, or
+// a device. These bound what is held in memory at once.
+const (
+	maxLine = 64 << 20 // bytes of a line, or of a CSV record
+	maxJSON = 1 << 30  // bytes of a JSON file, which is parsed as a whole
+)
+
+// A recordReader yields the records of a file as JSON values: nil, bool,
+// float64, string, []any and map[string]any. After the last, err is io.EOF.
+// An error already names the place where it happened.
+type recordReader interface {
+	next() (value any, where string, err error)
+}
+
+// A source says how to read one file.
+type source struct {
+	name     string // the file's name in a record of parallel files
+	path     string
+	format   string
+	latin1   bool
+	header   bool
+	columns  []string
+	records  *gojq.Code // json: yields the records
+	maxBytes int        // of a line; maxLine but for tests
+}
+
+// open returns a reader of the file's records.
+func (s *source) open() (recordReader, io.Closer, error) {
+	// Opening a named pipe would wait for a writer.
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s: not a regular file", s.path)
+	}
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.read(f), f, nil
+}
+
+// read returns a reader of the records in r.
+func (s *source) read(r io.Reader) recordReader {
+	limited := &limitedReader{r, math.MaxInt} // lines are limited where they are put together
+	in := bufio.NewReaderSize(limited, 1<<16)
+	if bom, _ := in.Peek(3); !s.latin1 && string(bom) == "\uFEFF" {
+		in.Discard(3)
+	}
+	lines := lineReader{source: s, in: in}
+	switch s.format {
+	case "text":
+		return &textReader{lines}
+	case "jsonl":
+		return &jsonlReader{lines}
+	case "tsv":
+		return &tsvReader{lines, table{s.columns, s.header}}
+	case "csv":
+		return newCSVReader(s, in, limited)
+	case "json":
+		limited.left = maxJSON
+		return &jsonReader{source: s, in: in}
+	}
+	panic("task: no reader for format " + s.format)
+}
+
+func (s *source) line(n int) string   { return fmt.Sprintf("%s:%d", s.path, n) }
+func (s *source) record(n int) string { return fmt.Sprintf("%s: record %d", s.path, n) }
+
+// decode turns bytes of the declared encoding into a string.
+func (s *source) decode(b []byte) (string, error) {
+	if s.latin1 {
+		return fromLatin1(b), nil
+	}
+	if !utf8.Valid(b) {
+		return "", errNotUTF8
+	}
+	return string(b), nil
+}
+
+var errNotUTF8 = errors.New("not valid UTF-8; if the file is ISO 8859-1, declare `encoding: latin-1`")
+
+// fromLatin1 decodes ISO 8859-1, whose bytes are the first 256 code points.
+func fromLatin1(b []byte) string {
+	var s strings.Builder
+	s.Grow(len(b))
+	for _, c := range b {
+		s.WriteRune(rune(c))
+	}
+	return s.String()
+}
+
+// A limitedReader fails once left bytes were read.
+type limitedReader struct {
+	r    io.Reader
+	left int
+}
+
+var errTooLong = errors.New("too long")
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}
+
+// A lineReader splits its input at "\n", dropping a "\r" before it. The line
+// that next returned is good until the next call.
+type lineReader struct {
+	*source
+	in   *bufio.Reader
+	n    int // lines read
+	long []byte
+}
+
+func (l *lineReader) next() (line []byte, where string, err error) {
+	l.n++
+	where = l.line(l.n)
+	line, err = l.in.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		l.long = append(l.long[:0], line...)
+		for err == bufio.ErrBufferFull {
+			if len(l.long) > l.maxBytes {
+				return nil, where, fmt.Errorf("%s: line longer than %d bytes", where, l.maxBytes)
+			}
+			line, err = l.in.ReadSlice('\n')
+			l.long = append(l.long, line...)
+		}
+		line = l.long
+	}
+	if err == io.EOF {
+		if len(line) == 0 {
+			return nil, where, io.EOF
+		}
+	} else if err != nil {
+		return nil, where, fmt.Errorf("%s: %w", where, err)
+	}
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r")), where, nil
+}
+
+// nextFilled skips empty lines.
+func (l *lineReader) nextFilled() (line []byte, where string, err error) {
+	for err == nil && len(line) == 0 {
+		line, where, err = l.next()
+	}
+	return line, where, err
+}
+
+// A textReader yields every line as a string, blank ones too: a parallel file
+// may need them.
+type textReader struct{ lineReader }
+
+func (t *textReader) next() (any, string, error) {
+	line, where, err := t.lineReader.next()
+	if err != nil {
+		return nil, where, err
+	}
+	text, err := t.decode(line)
+	if err != nil {
+		return nil, where, fmt.Errorf("%s: %w", where, err)
+	}
+	return text, where, nil
+}
+
+// A jsonlReader yields the JSON value on every line.
+type jsonlReader struct{ lineReader }
+
+func (j *jsonlReader) next() (any, string, error) {
+	line, where, err := j.nextFilled()
+	if err != nil {
+		return nil, where, err
+	}
+	value, err := parseJSON(j.source, line)
+	if err != nil {
+		return nil, where, fmt.Errorf("%s: %w", where, err)
+	}
+	return value, where, nil
+}
+
+func parseJSON(s *source, data []byte) (value any, err error) {
+	// encoding/json would replace invalid UTF-8 in silence.
+	if s.latin1 {
+		data = []byte(fromLatin1(data))
+	} else if !utf8.Valid(data) {
+		return nil, errNotUTF8
+	}
+	err = json.Unmarshal(data, &value)
+	return value, err
+}
+
+// A jsonReader yields the values that the records expression makes of the one
+// JSON value in a file.
+type jsonReader struct {
+	*source
+	in      io.Reader
+	read    bool
+	records []any
+	n       int
+}
+
+func (j *jsonReader) next() (any, string, error) {
+	if !j.read {
+		j.read = true
+		if err := j.load(); err != nil {
+			return nil, j.path, fmt.Errorf("%s: %w", j.path, err)
+		}
+	}
+	j.n++
+	if j.n > len(j.records) {
+		return nil, j.path, io.EOF
+	}
+	return j.records[j.n-1], j.record(j.n), nil
+}
+
+func (j *jsonReader) load() error {
+	data, err := io.ReadAll(j.in)
+	if errors.Is(err, errTooLong) {
+		return fmt.Errorf("JSON file longer than %d bytes; write it as jsonl", maxJSON)
+	}
+	if err != nil {
+		return err
+	}
+	value, err := parseJSON(j.source, data)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
+	}
+	if err != nil {
+		return err
+	}
+	// A record takes a byte of the file at least.
+	allowed := timeLimit + time.Second*time.Duration(len(data)>>20)
+	err = evaluate(j.source.records, value, len(data), allowed, func(v any) error {
+		j.records = append(j.records, v)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("records: %w", err)
+	}
+	return nil
+}
+
+// A table turns rows into records: objects where columns have names, from the
+// task file or else from the header, and arrays otherwise.
+type table struct {
+	columns []string
+	header  bool // still to come
+}
+
+// row returns nil for a header.
+func (t *table) row(fields []string) (any, error) {
+	if t.header {
+		t.header = false
+		if t.columns != nil {
+			return nil, nil // the task file's names win
+		}
+		seen := make(map[string]bool, len(fields))
+		for _, name := range fields {
+			if seen[name] {
+				return nil, fmt.Errorf("header names column %q twice; declare `columns`", name)
+			}
+			seen[name] = true
+		}
+		t.columns = append([]string(nil), fields...)
+		return nil, nil
+	}
+	if t.columns == nil {
+		record := make([]any, len(fields))
+		for i, f := range fields {
+			record[i] = f
+		}
+		return record, nil
+	}
+	if len(fields) != len(t.columns) {
+		return nil, fmt.Errorf("%d columns where %d are declared", len(fields), len(t.columns))
+	}
+	record := make(map[string]any, len(fields))
+	for i, f := range fields {
+		record[t.columns[i]] = f
+	}
+	return record, nil
+}
+
+// A tsvReader yields lines split at tabs. Quotes mean nothing.
+type tsvReader struct {
+	lines lineReader
+	table table
+}
+
+func (t *tsvReader) next() (any, string, error) {
+	for {
+		line, where, err := t.lines.nextFilled()
+		if err != nil {
+			return nil, where, err
+		}
+		text, err := t.lines.decode(line)
+		if err != nil {
+			return nil, where, fmt.Errorf("%s: %w", where, err)
+		}
+		record, err := t.table.row(strings.Split(text, "\t"))
+		if err != nil {
+			return nil, where, fmt.Errorf("%s: %w", where, err)
+		}
+		if record != nil {
+			return record, where, nil
+		}
+	}
+}
+
+// A csvReader yields the records of RFC 4180, whose quoted fields may hold
+// newlines: where names the line on which a record begins.
+type csvReader struct {
+	*source
+	in    *limitedReader
+	rows  *csv.Reader
+	table table
+	last  int // line on which the last record began
+}
+
+func newCSVReader(s *source, in io.Reader, limited *limitedReader) *csvReader {
+	rows := csv.NewReader(in)
+	rows.FieldsPerRecord = -1 // table compares with the declared columns
+	return &csvReader{source: s, in: limited, rows: rows, table: table{s.columns, s.header}}
+}
+
+func (c *csvReader) next() (any, string, error) {
+	for {
+		c.in.left = c.maxBytes
+		fields, err := c.rows.Read()
+		if err == io.EOF {
+			return nil, c.path, io.EOF
+		}
+		var syntax *csv.ParseError
+		switch {
+		case errors.As(err, &syntax):
+			where := c.line(syntax.StartLine)
+			return nil, where, fmt.Errorf("%s: line %d, column %d: %w", where, syntax.Line, syntax.Column, syntax.Err)
+		case errors.Is(err, errTooLong):
+			return nil, c.path, fmt.Errorf("%s: the record after line %d is longer than %d bytes (a quote left open?)", c.path, c.last, c.maxBytes)
+		case err != nil:
+			return nil, c.path, fmt.Errorf("%s: %w", c.path, err)
+		}
+		c.last, _ = c.rows.FieldPos(0)
+		where := c.line(c.last)
+		for i := range fields {
+			if fields[i], err = c.decode([]byte(fields[i])); err != nil {
+				n, _ := c.rows.FieldPos(i)
+				return nil, where, fmt.Errorf("%s: %w", c.line(n), err)
+			}
+		}
+		record, err := c.table.row(fields)
+		if err != nil {
+			return nil, where, fmt.Errorf("%s: %w", where, err)
+		}
+		if record != nil {
+			return record, where, nil
+		}
+	}
+}
+
+// A parallelReader reads several files side by side: a record holds one of
+// each under the file's name.
+type parallelReader struct {
+	names   []string
+	readers []recordReader
+}
+
+func (p *parallelReader) next() (any, string, error) {
+	record := make(map[string]any, len(p.names))
+	var place string // of the first file
+	var ended, going string
+	for i, r := range p.readers {
+		value, where, err := r.next()
+		switch {
+		case err == io.EOF:
+			ended = where
+		case err != nil:
+			return nil, where, err
+		default:
+			going = where
+			record[p.names[i]] = value
+		}
+		if i == 0 {
+			place = where
+		}
+	}
+	if ended != "" && going != "" {
+		return nil, place, fmt.Errorf("%s: goes on where its parallel file has ended (%s)", going, ended)
+	}
+	if ended != "" {
+		return nil, place, io.EOF
+	}
+	return record, place, nil
+}

@@ -1,0 +1,261 @@
+package simd
+
+import "github.com/muppet-go/muppet/internal/parallel"
+
+// gemmKernels is what an implementation provides for matrix products. The
+// blocking belongs to it, so that results depend on shapes and the instruction
+// set alone.
+type gemmKernels[T float] struct {
+	// tiles holds the micro-kernels by descending number of rows; the last has
+	// one row. All are nr columns wide.
+	tiles []tileKernel[T]
+	nr    int
+
+	// packRows copies k rows of nr elements, ld apart, to consecutive places.
+	// packColumns transposes the k first elements of nr rows, ld apart; k is a
+	// positive multiple of packStep.
+	packRows, packColumns func(dst, src *T, ld, k int)
+	packStep              int
+
+	// A block of B, kc×nc, is packed at a time, and of A, mc×kc. Tasks compute
+	// tiles of up to taskRows×taskCols of C.
+	kc, mc, nc         int
+	taskRows, taskCols int
+
+	vector *vectorKernels[T] // for products with a vector
+
+	free        freeList[gemmJob[T]]
+	freeVectors freeList[gemvJob[T]]
+}
+
+// A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
+// element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
+// not read C if beta is 0.
+type tileKernel[T float] struct {
+	rows   int
+	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int)
+}
+
+// A gemmJob computes products by blocks, as in Van Zee and van de Geijn, "BLIS:
+// a framework for rapidly instantiating BLAS functionality", TOMS 2015: a block
+// of B is packed into panels of nr columns and a block of A into panels of as
+// many rows as the largest micro-kernel has, so that the micro-kernel reads
+// both in the order in which they lie. Jobs are reused with their scratch.
+type gemmJob[T float] struct {
+	product[T]
+	*gemmKernels[T]
+
+	mr                     int
+	taskRows, taskCols     int
+	i0, mb, j0, nb, p0, kb int // the block of C and of k in work
+	blockBeta              T
+	directA, directB       bool // used where they are, not packed
+
+	packedA, packedB, edge scratch[T]
+
+	// The methods, bound once: binding allocates.
+	packATask, packBTask, tileTask func(i int)
+}
+
+func (p *product[T]) blocked(kernels *gemmKernels[T], threads bool) {
+	g := kernels.free.get()
+	if g == nil {
+		g = &gemmJob[T]{gemmKernels: kernels, mr: kernels.tiles[0].rows}
+		g.packATask, g.packBTask, g.tileTask = g.packA, g.packB, g.tile
+	}
+	g.product = *p
+	g.run(threads && p.work() >= serialWork)
+	g.product = product[T]{}
+	kernels.free.put(g)
+}
+
+// serialWork is the size (in multiplications) below which handing work over
+// costs more than it saves.
+const serialWork = 1 << 17
+
+func (g *gemmJob[T]) run(threads bool) {
+	loop := func(n int, task func(i int)) {
+		for i := range n {
+			task(i)
+		}
+	}
+	if threads {
+		loop = parallel.For
+	}
+	// Packing pays when a panel is used several times.
+	g.directA = g.n <= 4*g.nr
+	g.directB = !g.transB && g.m <= 2*g.mr
+	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
+	for ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
+		if g.taskRows > 2*g.mr {
+			g.taskRows = ceilDiv(g.taskRows, 2*g.mr) * g.mr
+		} else if g.taskCols > 2*g.nr {
+			g.taskCols = ceilDiv(g.taskCols, 2*g.nr) * g.nr
+		} else {
+			break
+		}
+	}
+	kb := evenBlock(g.k, g.kc, 8)
+	for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
+		g.nb = min(g.nc, g.n-g.j0)
+		for g.p0 = 0; g.p0 < g.k; g.p0 += kb {
+			g.kb = min(kb, g.k-g.p0)
+			g.blockBeta = g.beta
+			if g.p0 > 0 {
+				g.blockBeta = 1
+			}
+			g.packedB.grow(ceilDiv(g.nb, g.nr) * g.nr * g.kb)
+			loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
+				g.mb = min(g.mc, g.m-g.i0)
+				if !g.directA {
+					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.strideA())
+					loop(ceilDiv(g.mb, packPanels*g.mr), g.packATask)
+				}
+				tasks := ceilDiv(g.mb, g.taskRows) * ceilDiv(g.nb, g.taskCols)
+				if g.nb%g.nr > 0 {
+					g.edge.grow(tasks * g.mr * g.nr)
+				}
+				loop(tasks, g.tileTask)
+			}
+		}
+	}
+}
+
+// packPanels is how many panels one task packs.
+const packPanels = 4
+
+// strideA is the distance of rows of packed A, when it is not transposed: such
+// that rows at equal offsets do not meet in the same cache set.
+func (g *gemmJob[T]) strideA() int { return g.kb + 16 }
+
+// packA packs some panels of A. Rows of A are copied as they are: the
+// micro-kernel reads an element of each, wherever it lies. Columns (of a
+// transposed A) are cut to the height of a panel.
+func (g *gemmJob[T]) packA(task int) {
+	lo := task * packPanels * g.mr
+	hi := min(lo+packPanels*g.mr, g.mb)
+	dst := g.packedA.data
+	if !g.transA {
+		stride := g.strideA()
+		for i := lo; i < hi; i++ {
+			copy(dst[i*stride:][:g.kb], g.a[(g.i0+i)*g.lda+g.p0:])
+		}
+		return
+	}
+	for i := lo; i < hi; i += g.mr {
+		rows := min(g.mr, hi-i)
+		panel := dst[i*g.kb:]
+		src := g.a[g.p0*g.lda+g.i0+i:]
+		for p := range g.kb {
+			copy(panel[p*g.mr:][:rows], src[p*g.lda:])
+		}
+	}
+}
+
+// packB packs some panels of B, the last one filled up with zeros.
+func (g *gemmJob[T]) packB(task int) {
+	lo := task * packPanels * g.nr
+	hi := min(lo+packPanels*g.nr, g.nb)
+	for j := lo; j < hi; j += g.nr {
+		panel := g.packedB.data[j*g.kb:][:g.kb*g.nr]
+		cols := min(g.nr, hi-j)
+		switch {
+		case !g.transB && cols == g.nr:
+			if !g.directB {
+				g.packRows(&panel[0], &g.b[g.p0*g.ldb+g.j0+j], g.ldb, g.kb)
+			}
+		case !g.transB:
+			src := g.b[g.p0*g.ldb+g.j0+j:]
+			for p := range g.kb {
+				row := panel[p*g.nr:][:g.nr]
+				copy(row, src[p*g.ldb:][:cols])
+				clear(row[cols:])
+			}
+		default:
+			src := g.b[(g.j0+j)*g.ldb+g.p0:]
+			p := 0
+			if whole := g.kb / g.packStep * g.packStep; cols == g.nr && whole > 0 {
+				g.packColumns(&panel[0], &src[0], g.ldb, whole)
+				p = whole
+			}
+			for ; p < g.kb; p++ {
+				row := panel[p*g.nr:][:g.nr]
+				for c := range cols {
+					row[c] = src[c*g.ldb+p]
+				}
+				clear(row[cols:])
+			}
+		}
+	}
+}
+
+// tile computes one task's part of the block of C, a panel of B at a time: it
+// stays in the first-level cache while the panels of A pass from the second.
+func (g *gemmJob[T]) tile(task int) {
+	tasks := ceilDiv(g.nb, g.taskCols)
+	iLo, jLo := task/tasks*g.taskRows, task%tasks*g.taskCols
+	iHi, jHi := min(iLo+g.taskRows, g.mb), min(jLo+g.taskCols, g.nb)
+
+	// Row i of A's block begins at a[i·panelA/mr] for a multiple i of mr.
+	a, rowA, rsa, csa := g.packedA.data, 0, 1, 1
+	switch {
+	case g.directA && !g.transA:
+		a, rowA, rsa = g.a[g.i0*g.lda+g.p0:], g.lda, g.lda
+	case g.directA:
+		a, rowA, csa = g.a[g.p0*g.lda+g.i0:], 1, g.lda
+	case !g.transA:
+		rowA, rsa = g.strideA(), g.strideA()
+	default:
+		rowA, csa = g.kb, g.mr
+	}
+	for j := jLo; j < jHi; j += g.nr {
+		b, ldb := g.packedB.data[j*g.kb:], g.nr
+		cols := min(g.nr, jHi-j)
+		if cols < g.nr {
+			g.edgePanel(task, iLo, iHi, j, cols, a, rowA, rsa, csa, b)
+			continue
+		}
+		if g.directB {
+			b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
+		}
+		c := g.c[g.i0*g.ldc+g.j0+j:]
+		for i := iLo; i < iHi; i += g.mr {
+			g.panel(min(g.mr, iHi-i), a[i*rowA:], rsa, csa, b, ldb, g.blockBeta, c[i*g.ldc:], g.ldc)
+		}
+	}
+}
+
+// panel computes rows×nr elements of C with the largest micro-kernels that fit.
+func (g *gemmJob[T]) panel(rows int, a []T, rsa, csa int, b []T, ldb int, beta T, c []T, ldc int) {
+	for r := 0; r < rows; {
+		for _, t := range g.tiles {
+			if t.rows <= rows-r {
+				t.kernel(g.kb, g.alpha, &a[r*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc)
+				r += t.rows
+				break
+			}
+		}
+	}
+}
+
+// edgePanel computes the columns right of the last whole panel: by the same
+// micro-kernels into scratch, so that nothing is touched outside C.
+func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a []T, rowA, rsa, csa int, b []T) {
+	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*g.nr]
+	for i := iLo; i < iHi; i += g.mr {
+		rows := min(g.mr, iHi-i)
+		g.panel(rows, a[i*rowA:], rsa, csa, b, g.nr, 0, buffer, g.nr)
+		for r := range rows {
+			c := g.c[(g.i0+i+r)*g.ldc+g.j0+j:][:cols]
+			product := buffer[r*g.nr:][:cols]
+			if g.blockBeta == 0 {
+				copy(c, product)
+				continue
+			}
+			for x := range c {
+				c[x] = fma(g.blockBeta, c[x], product[x])
+			}
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package simd
+
+import "unsafe"
+
+// genericGemm returns the kernels of matrix products in plain Go.
+func genericGemm[T float]() *gemmKernels[T] {
+	return &gemmKernels[T]{
+		tiles:       []tileKernel[T]{{2, tile2[T]}, {1, tile1[T]}},
+		nr:          4,
+		packRows:    packRowsGeneric[T],
+		packColumns: packColumnsGeneric[T],
+		packStep:    1,
+		kc:          256, mc: 1024, nc: 1024,
+		taskRows: 64, taskCols: 128,
+	}
+}
+
+// at returns element i of the array that p points to.
+func at[T float](p *T, i int) *T {
+	return (*T)(unsafe.Add(unsafe.Pointer(p), uintptr(i)*unsafe.Sizeof(*p)))
+}
+
+// tile2 computes a tile of 2×4 elements. The conversions keep a compiler from
+// fusing products and sums, which would make the result depend on the
+// architecture.
+func tile2[T float](k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int) {
+	var s [2][4]T
+	var s00, s01, s02, s03, s10, s11, s12, s13 T
+	for p := range k {
+		row := unsafe.Slice(at(b, p*ldb), 4)
+		a0, a1 := *at(a, p*csa), *at(a, rsa+p*csa)
+		s00 += T(a0 * row[0])
+		s01 += T(a0 * row[1])
+		s02 += T(a0 * row[2])
+		s03 += T(a0 * row[3])
+		s10 += T(a1 * row[0])
+		s11 += T(a1 * row[1])
+		s12 += T(a1 * row[2])
+		s13 += T(a1 * row[3])
+	}
+	s[0] = [4]T{s00, s01, s02, s03}
+	s[1] = [4]T{s10, s11, s12, s13}
+	for i := range s {
+		updateRow(s[i], alpha, beta, unsafe.Slice(at(c, i*ldc), 4))
+	}
+}
+
+// tile1 is tile2 for a single row.
+func tile1[T float](k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int) {
+	var s0, s1, s2, s3 T
+	for p := range k {
+		row := unsafe.Slice(at(b, p*ldb), 4)
+		a0 := *at(a, p*csa)
+		s0 += T(a0 * row[0])
+		s1 += T(a0 * row[1])
+		s2 += T(a0 * row[2])
+		s3 += T(a0 * row[3])
+	}
+	updateRow([4]T{s0, s1, s2, s3}, alpha, beta, unsafe.Slice(c, 4))
+}
+
+// updateRow sets c to alpha·s + beta·c, without reading c if beta is 0.
+func updateRow[T float](s [4]T, alpha, beta T, c []T) {
+	for j := range s {
+		v := T(alpha * s[j])
+		if beta != 0 {
+			v += T(beta * c[j])
+		}
+		c[j] = v
+	}
+}
+
+func packRowsGeneric[T float](dst, src *T, ld, k int) {
+	to := unsafe.Slice(dst, 4*k)
+	for p := range k {
+		copy(to[4*p:4*p+4], unsafe.Slice(at(src, p*ld), 4))
+	}
+}
+
+func packColumnsGeneric[T float](dst, src *T, ld, k int) {
+	to := unsafe.Slice(dst, 4*k)
+	for i := range 4 {
+		for p, v := range unsafe.Slice(at(src, i*ld), k) {
+			to[4*p+i] = v
+		}
+	}
+}

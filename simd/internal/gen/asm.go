@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// An isa is an instruction set that kernels are generated for.
+type isa struct {
+	name  string // as in MUPPET_SIMD and in file names
+	title string // as in the names of Go functions
+	reg   string // prefix of a vector register
+	bytes int    // of a vector register
+	regs  int    // how many there are
+}
+
+var isas = []isa{
+	{name: "avx2", title: "AVX2", reg: "Y", bytes: 32, regs: 16},
+	{name: "avx512", title: "AVX512", reg: "Z", bytes: 64, regs: 32},
+}
+
+// v returns the name of vector register i.
+func (s isa) v(i int) string {
+	if i >= s.regs {
+		panic(fmt.Sprintf("%s has no vector register %d", s.name, i))
+	}
+	return fmt.Sprint(s.reg, i)
+}
+
+// A precision is an element type.
+type precision struct {
+	letter string // the BLAS prefix
+	suffix string // of a packed instruction
+	bytes  int
+	goType string
+}
+
+var (
+	single = precision{letter: "s", suffix: "PS", bytes: 4, goType: "float32"}
+	double = precision{letter: "d", suffix: "PD", bytes: 8, goType: "float64"}
+)
+
+// An assembler collects the text of one assembly file and of the Go file that
+// declares its functions.
+type assembler struct {
+	isa
+	text strings.Builder
+	decl strings.Builder
+	data strings.Builder
+	done map[string]bool // constants already in data
+
+	fields strings.Builder // assignments to the table of kernels
+}
+
+// kernelField makes fn the kernel of this name (of vectorKernels) in the
+// implementation's table.
+func (a *assembler) kernelField(p precision, name, fn string) {
+	fmt.Fprintf(&a.fields, "\timpl.%s.%s = %s\n", p.letter, strings.ToLower(name[:1])+name[1:], fn)
+}
+
+// op emits one instruction: "OP a, b, c".
+func (a *assembler) op(name string, args ...any) {
+	fmt.Fprintf(&a.text, "\t%s", name)
+	for i, arg := range args {
+		if i == 0 {
+			a.text.WriteByte(' ')
+		} else {
+			a.text.WriteString(", ")
+		}
+		fmt.Fprint(&a.text, arg)
+	}
+	a.text.WriteByte('\n')
+}
+
+func (a *assembler) label(name string) { fmt.Fprintf(&a.text, "\n%s:\n", name) }
+
+func (a *assembler) comment(format string, args ...any) {
+	fmt.Fprintf(&a.text, "\t// "+format+"\n", args...)
+}
+
+// function begins a function with the given Go parameter list (and result).
+func (a *assembler) function(name, params string, argBytes int) {
+	fmt.Fprintf(&a.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, argBytes)
+	fmt.Fprintf(&a.decl, "\n//go:noescape\nfunc %s%s\n", name, params)
+}
+
+// ret ends a function. The upper halves of the vector registers are cleared:
+// SSE code after it would be slow otherwise.
+func (a *assembler) ret() {
+	a.op("VZEROUPPER")
+	a.op("RET")
+}
+
+// global adds read-only data once: each of the words, of size bytes.
+func (a *assembler) global(symbol, comment string, size int, words ...uint64) string {
+	if !a.done[symbol] {
+		a.done[symbol] = true
+		fmt.Fprintf(&a.data, "// %s\n", comment)
+		for i, word := range words {
+			fmt.Fprintf(&a.data, "DATA %s<>+%d(SB)/%d, $%#x\n", symbol, i*size, size, word)
+		}
+		fmt.Fprintf(&a.data, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n\n", symbol, size*len(words))
+	}
+	return symbol + "<>(SB)"
+}
+
+// constant returns a memory operand for a constant: in AVX2 a full vector, in
+// AVX-512 one element, which instructions with the suffix .BCST repeat.
+func (a *assembler) constant(p precision, bits uint64) string {
+	symbol := fmt.Sprintf("%s%0*x", p.letter, 2*p.bytes, bits)
+	comment := fmt.Sprint(math.Float64frombits(bits))
+	if p.bytes == 4 {
+		comment = fmt.Sprint(math.Float32frombits(uint32(bits)))
+	}
+	if a.name == "avx512" {
+		return a.global(symbol, comment, p.bytes, bits)
+	}
+	if p.bytes == 4 {
+		bits |= bits << 32
+	}
+	words := make([]uint64, a.bytes/8)
+	for i := range words {
+		words[i] = bits
+	}
+	return a.global(symbol, comment, 8, words...)
+}
+
+// broadcast returns the instruction that repeats an element in memory.
+func broadcast(p precision) string {
+	return map[int]string{4: "VBROADCASTSS", 8: "VBROADCASTSD"}[p.bytes]
+}

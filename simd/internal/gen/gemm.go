@@ -1,0 +1,209 @@
+package main
+
+import "fmt"
+
+// gemmFamily generates the micro-kernels of the matrix product and the kernels
+// that pack its right operand.
+//
+// A micro-kernel keeps a tile of rows × 2 vectors of C in registers. For each p
+// it loads one row of the packed B panel (2 vectors) and, for each row of the
+// tile, broadcasts one element of A. The full tile leaves three or four
+// registers for that; smaller ones serve the last rows of a matrix.
+func gemmFamily(a *assembler) {
+	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
+	for _, p := range []precision{single, double} {
+		for _, rows := range []int{full, full / 3 * 2, 2, 1} {
+			microKernel(a, p, rows)
+		}
+		packRows(a, p)
+		packColumns(a, p)
+	}
+}
+
+func microKernel(a *assembler, p precision, rows int) {
+	a.function(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc int)", p.goType), 80)
+	const b0, b1, spare = 0, 1, 2
+	first := a.regs - 2*rows // the accumulators are the last registers
+	acc := func(row, half int) string { return a.v(first + 2*row + half) }
+	shift := map[int]int{4: 2, 8: 3}[p.bytes]
+	mov := "VMOVU" + p.suffix
+
+	a.op("MOVQ", "k+0(FP)", "CX")
+	a.op("MOVQ", "a+16(FP)", "SI")
+	a.op("MOVQ", "rsa+24(FP)", "R10")
+	a.op("MOVQ", "csa+32(FP)", "R11")
+	a.op("MOVQ", "b+40(FP)", "DX")
+	a.op("MOVQ", "ldb+48(FP)", "R12")
+	a.op("MOVQ", "c+64(FP)", "AX")
+	a.op("MOVQ", "ldc+72(FP)", "BX")
+	for _, r := range []string{"R10", "R11", "R12", "BX"} {
+		a.op("SHLQ", fmt.Sprint("$", shift), r)
+	}
+	// One pointer for every three rows: 0, 1 and 2 times rsa can be addressed.
+	pointers := []string{"SI", "DI", "R8", "R9"}[:(rows+2)/3]
+	for i := 1; i < len(pointers); i++ {
+		a.op("LEAQ", fmt.Sprintf("(%s)(R10*2)", pointers[i-1]), pointers[i])
+		a.op("ADDQ", "R10", pointers[i])
+	}
+	element := func(row int) string {
+		s := "(" + pointers[row/3] + ")"
+		if row%3 > 0 {
+			s += fmt.Sprintf("(R10*%d)", row%3)
+		}
+		return s
+	}
+	a.op("MOVQ", "AX", "R13")
+	for row := range rows {
+		for half := range 2 {
+			a.op("VXORPS", acc(row, half), acc(row, half), acc(row, half))
+		}
+		a.op("PREFETCHT0", "(R13)")
+		a.op("PREFETCHT0", fmt.Sprintf("%d(R13)", 2*a.bytes-1))
+		a.op("ADDQ", "BX", "R13")
+	}
+	a.op("TESTQ", "CX", "CX")
+	a.op("JZ", "finish")
+	a.label("loop")
+	a.op(mov, "(DX)", a.v(b0))
+	a.op(mov, fmt.Sprintf("%d(DX)", a.bytes), a.v(b1))
+	a.op("ADDQ", "R12", "DX")
+	for row := range rows {
+		value := a.v(spare + row%2)
+		a.op(broadcast(p), element(row), value)
+		a.op("VFMADD231"+p.suffix, value, a.v(b0), acc(row, 0))
+		a.op("VFMADD231"+p.suffix, value, a.v(b1), acc(row, 1))
+	}
+	for _, r := range pointers {
+		a.op("ADDQ", "R11", r)
+	}
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+
+	a.label("finish")
+	a.op(broadcast(p), "alpha+8(FP)", a.v(0))
+	for row := range rows {
+		for half := range 2 {
+			a.op("VMUL"+p.suffix, a.v(0), acc(row, half), acc(row, half))
+		}
+	}
+	a.comment("A beta of zero, of either sign, does not read C.")
+	move := map[int]string{4: "MOVL", 8: "MOVQ"}[p.bytes]
+	add := map[int]string{4: "ADDL", 8: "ADDQ"}[p.bytes]
+	a.op(move, "beta+56(FP)", "CX")
+	a.op(add, "CX", "CX")
+	a.op("JZ", "store")
+	a.op(broadcast(p), "beta+56(FP)", a.v(1))
+	a.op("MOVQ", "AX", "R13")
+	for row := range rows {
+		for half := range 2 {
+			a.op("VFMADD231"+p.suffix, fmt.Sprintf("%d(R13)", half*a.bytes), a.v(1), acc(row, half))
+		}
+		a.op("ADDQ", "BX", "R13")
+	}
+	a.label("store")
+	for row := range rows {
+		for half := range 2 {
+			a.op(mov, acc(row, half), fmt.Sprintf("%d(AX)", half*a.bytes))
+		}
+		a.op("ADDQ", "BX", "AX")
+	}
+	a.ret()
+}
+
+// packRows copies k rows of two vectors, ld elements apart, to consecutive
+// places.
+func packRows(a *assembler, p precision) {
+	a.function(fmt.Sprintf("%spackRows%s", p.letter, a.title),
+		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+	packArguments(a, p)
+	a.label("loop")
+	mov := "VMOVU" + p.suffix
+	a.op(mov, "(SI)", a.v(0))
+	a.op(mov, fmt.Sprintf("%d(SI)", a.bytes), a.v(1))
+	a.op(mov, a.v(0), "(DI)")
+	a.op(mov, a.v(1), fmt.Sprintf("%d(DI)", a.bytes))
+	a.op("ADDQ", "R10", "SI")
+	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes), "DI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	a.ret()
+}
+
+func packArguments(a *assembler, p precision) {
+	a.op("MOVQ", "dst+0(FP)", "DI")
+	a.op("MOVQ", "src+8(FP)", "SI")
+	a.op("MOVQ", "ld+16(FP)", "R10")
+	a.op("MOVQ", "k+24(FP)", "CX")
+	a.op("SHLQ", fmt.Sprint("$", map[int]int{4: 2, 8: 3}[p.bytes]), "R10")
+}
+
+// packColumns transposes: element p of row i of src, of which there are as many
+// as two vectors have lanes, goes to lane i of vector pair p. k is a positive
+// multiple of 16 bytes' elements.
+//
+// Each 128-bit part of a register is filled from a row of its own, so that the
+// transposition of 4×4 (or 2×2) blocks inside those parts puts consecutive rows
+// side by side.
+func packColumns(a *assembler, p precision) {
+	a.function(fmt.Sprintf("%spackColumns%s", p.letter, a.title),
+		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+	packArguments(a, p)
+	step := 16 / p.bytes // elements in 128 bits
+	parts := a.bytes / 16
+	insert := map[string]string{"avx2": "VINSERTF128", "avx512": "VINSERTF32X4"}[a.name]
+	mov := "VMOVU" + p.suffix
+	a.comment("R11, R12 and R13 are 3, 5 and 7 rows.")
+	a.op("LEAQ", "(R10)(R10*2)", "R11")
+	a.op("LEAQ", "(R10)(R10*4)", "R12")
+	a.op("LEAQ", "(R11)(R10*4)", "R13")
+	rowsPerGroup := 8
+	groups := 2 * a.bytes / p.bytes / rowsPerGroup
+	// Pointers to every eighth row.
+	pointers := []string{"SI", "AX", "BX", "DX"}[:groups]
+	for g := 1; g < groups; g++ {
+		a.op("LEAQ", fmt.Sprintf("(%s)(R10*8)", pointers[g-1]), pointers[g])
+	}
+	row := func(i int) string {
+		base := "(" + pointers[i/8] + ")"
+		return base + []string{"", "(R10*1)", "(R10*2)", "(R11*1)", "(R10*4)", "(R12*1)", "(R11*2)", "(R13*1)"}[i%8]
+	}
+	a.label("loop")
+	for half := range 2 {
+		base := half * a.bytes / p.bytes
+		for r := range step {
+			// Lane group l of register r holds row base + l·step + r.
+			x := fmt.Sprint("X", r)
+			a.op(mov, row(base+r), x)
+			for l := 1; l < parts; l++ {
+				a.op(insert, fmt.Sprint("$", l), row(base+l*step+r), a.v(r), a.v(r))
+			}
+		}
+		var out []int
+		if p.bytes == 4 {
+			a.op("VUNPCKLPS", a.v(1), a.v(0), a.v(4))
+			a.op("VUNPCKHPS", a.v(1), a.v(0), a.v(5))
+			a.op("VUNPCKLPS", a.v(3), a.v(2), a.v(6))
+			a.op("VUNPCKHPS", a.v(3), a.v(2), a.v(7))
+			a.op("VUNPCKLPD", a.v(6), a.v(4), a.v(0))
+			a.op("VUNPCKHPD", a.v(6), a.v(4), a.v(1))
+			a.op("VUNPCKLPD", a.v(7), a.v(5), a.v(2))
+			a.op("VUNPCKHPD", a.v(7), a.v(5), a.v(3))
+			out = []int{0, 1, 2, 3}
+		} else {
+			a.op("VUNPCKLPD", a.v(1), a.v(0), a.v(2))
+			a.op("VUNPCKHPD", a.v(1), a.v(0), a.v(3))
+			out = []int{2, 3}
+		}
+		for c, r := range out {
+			a.op(mov, a.v(r), fmt.Sprintf("%d(DI)", c*2*a.bytes+half*a.bytes))
+		}
+	}
+	for _, r := range pointers {
+		a.op("ADDQ", "$16", r)
+	}
+	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes*step), "DI")
+	a.op("SUBQ", fmt.Sprint("$", step), "CX")
+	a.op("JNZ", "loop")
+	a.ret()
+}

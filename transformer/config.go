@@ -1,0 +1,102 @@
+package transformer
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Config describes a RoBERTa encoder, with the field names of Hugging Face's
+// config.json.
+type Config struct {
+	Architectures         []string `json:"architectures,omitempty"`
+	ModelType             string   `json:"model_type"`
+	VocabSize             int      `json:"vocab_size"`
+	HiddenSize            int      `json:"hidden_size"`
+	NumHiddenLayers       int      `json:"num_hidden_layers"`
+	NumAttentionHeads     int      `json:"num_attention_heads"`
+	IntermediateSize      int      `json:"intermediate_size"`
+	HiddenAct             string   `json:"hidden_act"`
+	HiddenDropout         float64  `json:"hidden_dropout_prob"`
+	AttentionDropout      float64  `json:"attention_probs_dropout_prob"`
+	MaxPositionEmbeddings int      `json:"max_position_embeddings"` // 2 more than the longest sequence
+	TypeVocabSize         int      `json:"type_vocab_size"`
+	InitializerRange      float64  `json:"initializer_range"`
+	LayerNormEps          float64  `json:"layer_norm_eps"`
+	PadTokenID            int      `json:"pad_token_id"`
+	BOSTokenID            int      `json:"bos_token_id"`
+	EOSTokenID            int      `json:"eos_token_id"`
+}
+
+// NewConfig returns RoBERTa's settings for an encoder of the given size: heads of 64
+// (or one head, if hidden is smaller), an intermediate size of 4·hidden, dropout 0.1,
+// sequences of up to 512 tokens.
+func NewConfig(vocab, layers, hidden int) Config {
+	return Config{
+		Architectures: []string{"RobertaForMaskedLM"}, ModelType: "roberta",
+		VocabSize: vocab, HiddenSize: hidden, NumHiddenLayers: layers,
+		NumAttentionHeads: max(1, hidden/64), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
+		HiddenDropout: 0.1, AttentionDropout: 0.1, MaxPositionEmbeddings: 514, TypeVocabSize: 1,
+		InitializerRange: 0.02, LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
+	}
+}
+
+// MaxLength returns the longest sequence that has positions. Positions start behind
+// the pad token's id, as in fairseq.
+func (c Config) MaxLength() int { return c.MaxPositionEmbeddings - c.PadTokenID - 1 }
+
+// Validate reports the first field that no encoder can be built with.
+func (c Config) Validate() error {
+	switch {
+	case c.ModelType != "roberta":
+		return fmt.Errorf("model_type %q: only \"roberta\" is supported", c.ModelType)
+	case c.HiddenAct != "gelu":
+		return fmt.Errorf("hidden_act %q: only \"gelu\" is supported", c.HiddenAct)
+	case c.NumHiddenLayers < 0:
+		return fmt.Errorf("num_hidden_layers is %d", c.NumHiddenLayers)
+	case c.NumAttentionHeads < 1 || c.HiddenSize < 1 || c.HiddenSize%c.NumAttentionHeads != 0:
+		return fmt.Errorf("hidden_size %d does not divide into num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
+	case c.MaxLength() < 1:
+		return fmt.Errorf("max_position_embeddings %d leaves no position behind pad_token_id %d", c.MaxPositionEmbeddings, c.PadTokenID)
+	case c.HiddenDropout < 0 || c.HiddenDropout >= 1:
+		return fmt.Errorf("hidden_dropout_prob is %g", c.HiddenDropout)
+	case c.AttentionDropout < 0 || c.AttentionDropout >= 1:
+		return fmt.Errorf("attention_probs_dropout_prob is %g", c.AttentionDropout)
+	}
+	sizes := []struct {
+		field string
+		value int
+	}{
+		{"vocab_size", c.VocabSize}, {"intermediate_size", c.IntermediateSize}, {"type_vocab_size", c.TypeVocabSize},
+	}
+	for _, s := range sizes {
+		if s.value < 1 {
+			return fmt.Errorf("%s is %d", s.field, s.value)
+		}
+	}
+	const largest = 1 << 31 // a config from a stranger must not ask for any amount of memory
+	for _, n := range []int{c.VocabSize, c.MaxPositionEmbeddings, c.IntermediateSize, c.HiddenSize} {
+		if n >= largest/c.HiddenSize || c.NumHiddenLayers > 1000 {
+			return fmt.Errorf("a size of %d with hidden_size %d and %d layers is beyond reason", n, c.HiddenSize, c.NumHiddenLayers)
+		}
+	}
+	return nil
+}
+
+// LoadConfig reads config.json from a folder.
+func LoadConfig(dir string) (Config, error) {
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("transformer: %w", err)
+	}
+	c := Config{HiddenAct: "gelu", TypeVocabSize: 1, InitializerRange: 0.02, LayerNormEps: 1e-5, PadTokenID: 1, EOSTokenID: 2}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,7 @@
+// Package transformer has transformer encoders on packed batches, with the heads that
+// tasks need, and reads and writes checkpoints under Hugging Face's names.
+//
+// A Batch holds sequences of any lengths end to end, without padding: T tokens and
+// the Segments that say which rows belong together. Everything but attention works
+// on the T rows and does not care; attention stays within segments.
+package transformer

@@ -1,0 +1,80 @@
+package transformer
+
+import (
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/ops"
+)
+
+// ClassificationHead scores a sequence by its first token's vector: dropout, dense,
+// tanh, dropout, projection. With one output it ranks candidates.
+type ClassificationHead struct {
+	Dense   *nn.Linear `name:"dense"`
+	OutProj *nn.Linear `name:"out_proj"`
+	dropout float64
+}
+
+// NewClassificationHead returns a head with the given number of outputs.
+func NewClassificationHead(c Config, outputs int, key device.Key) *ClassificationHead {
+	return &ClassificationHead{
+		Dense:   nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, key.Fold("dense")),
+		OutProj: nn.NewNormalLinear(c.HiddenSize, outputs, c.InitializerRange, key.Fold("out_proj")),
+		dropout: c.HiddenDropout,
+	}
+}
+
+// Forward returns the scores [len(rows), outputs] of the sequences that begin at the
+// given rows of hidden [T, hidden]. A key turns dropout on.
+func (h *ClassificationHead) Forward(hidden *autograd.Tensor, first []int32, dropout *device.Key) *autograd.Tensor {
+	x := ops.IndexSelect(hidden, rows(hidden.Scope(), first))
+	drop := func(x *autograd.Tensor, name string) *autograd.Tensor {
+		if dropout == nil {
+			return x
+		}
+		return ops.Dropout(x, h.dropout, dropout.Fold(name))
+	}
+	x = ops.Tanh(h.Dense.Forward(drop(x, "features")))
+	return h.OutProj.Forward(drop(x, "dense"))
+}
+
+// SpanHead gives every token a score as the start and as the end of an answer.
+type SpanHead struct {
+	Outputs *nn.Linear `name:"qa_outputs"`
+}
+
+// NewSpanHead returns a span head.
+func NewSpanHead(c Config, key device.Key) *SpanHead {
+	return &SpanHead{nn.NewNormalLinear(c.HiddenSize, 2, c.InitializerRange, key.Fold("qa_outputs"))}
+}
+
+// Forward returns the scores [2, len(positions)], starts above ends, of the given rows
+// of hidden [T, hidden].
+func (h *SpanHead) Forward(hidden *autograd.Tensor, positions []int32) *autograd.Tensor {
+	return ops.Transpose(h.Outputs.Forward(ops.IndexSelect(hidden, rows(hidden.Scope(), positions))), 0, 1)
+}
+
+// MaskedLMHead predicts tokens: dense, GELU, norm, and the product with the word
+// embeddings, which it shares, plus a bias.
+type MaskedLMHead struct {
+	Dense *nn.Linear       `name:"dense"`
+	Norm  *nn.LayerNorm    `name:"layer_norm"`
+	Bias  *autograd.Tensor `name:"bias,nodecay"`
+}
+
+// NewMaskedLMHead returns a masked-language-model head.
+func NewMaskedLMHead(c Config, key device.Key) *MaskedLMHead {
+	return &MaskedLMHead{
+		Dense: nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, key.Fold("dense")),
+		Norm:  nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
+		Bias:  nn.Constant(0, c.VocabSize),
+	}
+}
+
+// Forward returns the scores [len(positions), vocabulary] of the tokens at the given
+// rows of hidden [T, hidden]; words are the encoder's word embeddings.
+func (h *MaskedLMHead) Forward(hidden *autograd.Tensor, positions []int32, words *nn.Embedding) *autograd.Tensor {
+	x := ops.IndexSelect(hidden, rows(hidden.Scope(), positions))
+	x = h.Norm.Forward(ops.BiasGELU(ops.Linear(x, h.Dense.Weight, nil), h.Dense.Bias))
+	return ops.Linear(x, words.Weight, h.Bias)
+}

@@ -1,0 +1,167 @@
+package tokenizer
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func lines(t testing.TB) []string {
+	t.Helper()
+	content, err := os.ReadFile("testdata/corpus.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(string(content), "\n")
+}
+
+func train(t testing.TB, texts []string, cfg TrainConfig) *Tokenizer {
+	t.Helper()
+	tok, err := Train(slices.Values(texts), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func equal(t *testing.T, got, want *Tokenizer) {
+	t.Helper()
+	if !slices.Equal(got.tokens, want.tokens) {
+		t.Errorf("tokens\n%q\nwant\n%q", got.tokens, want.tokens)
+	}
+	if !slices.Equal(got.merges, want.merges) {
+		t.Errorf("merges\n%v\nwant\n%v", got.merges, want.merges)
+	}
+}
+
+// testdata holds what Hugging Face's trainer learns from the same corpus.
+func TestTrainIsHuggingFaces(t *testing.T) {
+	equal(t, train(t, lines(t), TrainConfig{VocabSize: 600}), load(t))
+}
+
+func TestTrainStopsAtVocabSize(t *testing.T) {
+	want := load(t)
+	got := train(t, lines(t), TrainConfig{VocabSize: 400})
+	if !slices.Equal(got.tokens, want.tokens[:400]) || !slices.Equal(got.merges, want.merges[:400-261]) {
+		t.Error("a smaller vocabulary is not the beginning of a larger one")
+	}
+}
+
+// byTheBook counts all pairs anew for every merge.
+func byTheBook(t *testing.T, texts []string, size int, minFrequency int) []string {
+	var words [][]string
+	for _, text := range texts {
+		for len(text) > 0 {
+			n := piece(text)
+			words = append(words, strings.Split(spell(text[:n]), ""))
+			text = text[n:]
+		}
+	}
+	ids := map[string]int{}
+	tokens := slices.Clone(train(t, nil, TrainConfig{VocabSize: 261}).tokens)
+	for i, token := range tokens {
+		ids[token] = i
+	}
+	for len(tokens) < size {
+		counts := map[[2]int]int{}
+		for _, w := range words {
+			for i := range len(w) - 1 {
+				counts[[2]int{ids[w[i]], ids[w[i+1]]}]++
+			}
+		}
+		best, most := [2]int{}, 0
+		for p, n := range counts {
+			if n > most || n == most && slices.Compare(p[:], best[:]) < 0 {
+				best, most = p, n
+			}
+		}
+		if most < minFrequency {
+			break
+		}
+		left, right := tokens[best[0]], tokens[best[1]]
+		ids[left+right] = len(tokens)
+		tokens = append(tokens, left+right)
+		for k, w := range words {
+			merged := w[:0:0]
+			for i := 0; i < len(w); i++ {
+				if i+1 < len(w) && w[i] == left && w[i+1] == right {
+					merged = append(merged, left+right)
+					i++
+				} else {
+					merged = append(merged, w[i])
+				}
+			}
+			words[k] = merged
+		}
+	}
+	return tokens
+}
+
+// Words of few letters, where pairs overlap and tie all the time.
+func TestTrainByTheBook(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 60 {
+		var texts []string
+		for range 30 {
+			b := make([]byte, 1+rng.IntN(25))
+			for i := range b {
+				b[i] = "ab b"[rng.IntN(4)]
+			}
+			texts = append(texts, string(b))
+		}
+		cfg := TrainConfig{VocabSize: 261 + rng.IntN(60), MinFrequency: 1 + rng.IntN(3)}
+		if got, want := train(t, texts, cfg).tokens, byTheBook(t, texts, cfg.VocabSize, cfg.MinFrequency); !slices.Equal(got, want) {
+			t.Fatalf("%q %+v:\n%q\nby the book\n%q", texts, cfg, got[261:], want[261:])
+		}
+	}
+}
+
+// What a trained tokenizer learned, Encode applies: a word of the corpus becomes the tokens it was when training ended.
+func TestTrainAndSaveAndLoad(t *testing.T) {
+	texts := append(lines(t), hostile...)
+	tok := train(t, texts, TrainConfig{VocabSize: 700, MinFrequency: 1})
+	if tok.VocabSize() != 700 {
+		t.Errorf("VocabSize() = %d, want 700", tok.VocabSize())
+	}
+	dir := t.TempDir()
+	if err := tok.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, loaded, tok)
+	for _, text := range texts {
+		check(t, loaded, text)
+	}
+	if loaded.String() != "Tokenizer(700 tokens, 439 merges)" {
+		t.Errorf("String() = %q", loaded)
+	}
+}
+
+func TestTrainRefusesSmallVocabSize(t *testing.T) {
+	if _, err := Train(slices.Values([]string{"x"}), TrainConfig{VocabSize: 260}); err == nil || !strings.Contains(err.Error(), "VocabSize 260") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A trainer that rewrites a whole word for each merge would take minutes.
+func TestTrainOnOneLongWord(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	b := make([]byte, 1<<20)
+	for i := range b {
+		b[i] = 'a' + byte(rng.IntN(26))
+	}
+	start := time.Now()
+	tok := train(t, []string{string(b)}, TrainConfig{VocabSize: 3000})
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if tok.VocabSize() != 3000 {
+		t.Errorf("VocabSize() = %d", tok.VocabSize())
+	}
+}
