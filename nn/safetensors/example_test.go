@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/muppet-go/muppet/transformer/safetensors"
+	"github.com/muppet-go/muppet/nn/safetensors"
 )
 
 func Example() {

@@ -1,0 +1,422 @@
+package prefinetune
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/prefinetune/suite"
+	"github.com/muppet-go/muppet/prefinetune/task"
+	"github.com/muppet-go/muppet/transformer"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
+)
+
+// small returns what a short run on the embedded suite needs.
+func small(t testing.TB, out string) (*transformer.Encoder, *tokenizer.Tokenizer, []*task.Task, Config) {
+	t.Helper()
+	tok, err := tokenizer.Train(slices.Values(suite.Corpus(1)), tokenizer.TrainConfig{VocabSize: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := transformer.NewConfig(tok.VocabSize(), 1, 32)
+	c.NumAttentionHeads = 2
+	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
+	cfg := Config{Steps: 14, TokensPerBatch: 600, MaxLength: 96, LR: 2e-3, Seed: 3, Out: out, CheckpointEvery: 3}
+	return transformer.NewEncoder(c, autograd.NewKey(5)), tok, suite.Tasks(1), cfg
+}
+
+func newTrainer(t testing.TB, out string, change func(*Config)) *Trainer {
+	t.Helper()
+	e, tok, tasks, cfg := small(t, out)
+	if change != nil {
+		change(&cfg)
+	}
+	tr, err := New(e, tok, tasks, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// runTo trains up to a step, without the evaluation at the end.
+func runTo(t testing.TB, tr *Trainer, step int) {
+	t.Helper()
+	for tr.step < step {
+		if _, err := tr.trainStep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUniformPredictionsCostOne(t *testing.T) {
+	tr := newTrainer(t, "", nil)
+	m := tr.model
+	zero := func(params ...*autograd.Tensor) {
+		for _, p := range params {
+			autograd.Mutate(func(dst ...device.Slice) { p.Device().Fill(dst[0], 0) }, p)
+		}
+	}
+	for _, h := range m.Classifiers {
+		zero(h.OutProj.Weight, h.OutProj.Bias)
+	}
+	zero(m.Ranking.OutProj.Weight, m.Ranking.OutProj.Bias, m.Span.Outputs.Weight, m.Span.Outputs.Bias)
+	seen := map[string]bool{}
+	for range 6 {
+		p := pack(tr.tasks, tr.sampler.batch(tr.cfg.TokensPerBatch), (*example).training)
+		loss, each, _ := m.loss(tr.scope, tr.tasks, p, nil)
+		if math.Abs(loss.Item()-1) > 1e-6 {
+			t.Errorf("a batch of uniform predictions costs %.8f", loss.Item())
+		}
+		sums, counts := p.byTask(each.Float32s())
+		for i, n := range counts {
+			if mean := sums[i] / float64(n); math.Abs(mean-1) > 1e-6 {
+				t.Errorf("%s: uniform predictions cost %.8f", tr.tasks[i].Name, mean)
+			}
+			seen[tr.tasks[i].Name] = true
+		}
+		tr.scope.Reset()
+	}
+	if len(seen) != len(tr.tasks) {
+		t.Errorf("only %d of %d tasks were in the batches", len(seen), len(tr.tasks))
+	}
+}
+
+func TestSamplerIsNaturalAndKeepsToTheBudget(t *testing.T) {
+	tr := newTrainer(t, "", nil)
+	s := newSampler(tr.train, autograd.NewKey(9))
+	times := map[*example]int{}
+	var stream []*example
+	for s.Cursor.Epoch == 0 && s.Cursor.Next < len(s.order) {
+		before := s.Cursor.Next
+		batch := s.batch(600)
+		used := 0
+		for _, e := range batch {
+			used += e.tokens()
+			times[e]++
+		}
+		stream = append(stream, batch...)
+		if used > 600 && len(batch) > 1 {
+			t.Fatalf("a batch of %d tokens", used)
+		}
+		if s.Cursor.Epoch == 0 && s.Cursor.Next < len(s.order) {
+			if next := s.examples[s.order[s.Cursor.Next]]; used+next.tokens() <= 600 {
+				t.Fatalf("a batch of %d tokens left out an example of %d that fits", used, next.tokens())
+			}
+			if s.Cursor.Next-before != len(batch) {
+				t.Fatalf("%d examples taken of %d passed", len(batch), s.Cursor.Next-before)
+			}
+		}
+	}
+	for _, e := range tr.train {
+		if times[e] == 0 || times[e] > 2 { // the last batch may reach into the second epoch
+			t.Fatalf("an example came %d times in an epoch", times[e])
+		}
+	}
+	shuffled := 0
+	for i := 1; i < len(stream); i++ {
+		if stream[i].task != stream[i-1].task {
+			shuffled++
+		}
+	}
+	if shuffled < len(stream)/2 {
+		t.Errorf("neighbours of different tasks: only %d of %d", shuffled, len(stream))
+	}
+}
+
+func TestResumeIsTheSameRun(t *testing.T) {
+	whole := newTrainer(t, t.TempDir(), nil)
+	if _, err := whole.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := hashParameters(whole.model)
+
+	out := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	first := newTrainer(t, out, func(c *Config) {
+		c.Progress = func(p Progress) {
+			if p.Step == 5 { // no multiple of CheckpointEvery
+				cancel()
+			}
+		}
+	})
+	if _, err := first.Run(ctx); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("interrupted run returned %v", err)
+	}
+	second := newTrainer(t, out, nil)
+	result, err := second.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hashParameters(second.model); got != want {
+		t.Errorf("weights %s after a resume, %s without", got, want)
+	}
+	for i, n := range whole.sampled {
+		if result.Sampled[i] != n {
+			t.Errorf("%s: %d examples sampled, %d without a resume", whole.tasks[i].Name, result.Sampled[i], n)
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(out, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(log, []byte("\n")); n != 14 {
+		t.Errorf("metrics.jsonl has %d lines after 14 steps", n)
+	}
+	for _, name := range []string{"report.html", "model/config.json", "model/model.safetensors", "model/vocab.json", "model/merges.txt"} {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestKilled kills a run in the middle of whatever it does and resumes it at another
+// GOMAXPROCS, again and again, until it is done.
+func TestKilled(t *testing.T) {
+	if out := os.Getenv("MUPPET_TEST_KILLED_OUT"); out != "" {
+		if _, err := newTrainer(t, out, nil).Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if runtime.GOOS == "js" || runtime.GOOS == "windows" {
+		t.Skip("needs SIGKILL")
+	}
+	reference := newTrainer(t, "", nil)
+	runTo(t, reference, reference.cfg.Steps)
+	want := hashParameters(reference.model)
+
+	out := t.TempDir()
+	kills := 0
+	for attempt := 0; ; attempt++ {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$", "-test.timeout=120s")
+		cmd.Env = append(os.Environ(), "MUPPET_TEST_KILLED_OUT="+out, fmt.Sprintf("GOMAXPROCS=%d", 1+attempt%3))
+		var output bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &output, &output
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		if attempt < 3 {
+			waitForSteps(t, filepath.Join(out, "metrics.jsonl"), 3+4*attempt, done)
+			if err := cmd.Process.Signal(syscall.SIGKILL); err == nil {
+				kills++
+			}
+			<-done
+			continue
+		}
+		if err := <-done; err != nil {
+			t.Fatalf("%v\n%s", err, output.Bytes())
+		}
+		break
+	}
+	resumed := newTrainer(t, out, nil)
+	if err := resumed.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer resumed.log.close()
+	if resumed.step != resumed.cfg.Steps {
+		t.Fatalf("the last checkpoint is of step %d", resumed.step)
+	}
+	if got := hashParameters(resumed.model); got != want {
+		t.Errorf("after %d kills the weights are %s, uninterrupted %s", kills, got, want)
+	}
+}
+
+// waitForSteps waits until the log has at least n lines or the process is done.
+func waitForSteps(t *testing.T, log string, n int, done chan error) {
+	t.Helper()
+	for deadline := time.Now().Add(100 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		data, _ := os.ReadFile(log)
+		if bytes.Count(data, []byte("\n")) >= n {
+			return
+		}
+		select {
+		case err := <-done:
+			done <- err
+			return
+		default:
+		}
+	}
+	t.Fatalf("%s did not reach %d lines", log, n)
+}
+
+func TestThreadsDoNotChangeTheBits(t *testing.T) {
+	var want string
+	for _, procs := range []int{1, 2, 5} {
+		old := runtime.GOMAXPROCS(procs)
+		tr := newTrainer(t, "", nil)
+		runTo(t, tr, 4)
+		runtime.GOMAXPROCS(old)
+		got := hashParameters(tr.model)
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Errorf("GOMAXPROCS %d gives weights %s, 1 gives %s", procs, got, want)
+		}
+	}
+}
+
+func TestBadOutFolders(t *testing.T) {
+	run := func(out string, change func(*Config)) error {
+		_, err := newTrainer(t, out, change).Run(context.Background())
+		return err
+	}
+	out := t.TempDir()
+	if err := run(out, nil); err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := filepath.Join(out, "checkpoints", "step-000014")
+	before := hashFile(t, filepath.Join(checkpoint, "model.safetensors"))
+
+	err := run(out, func(c *Config) { c.LR = 1e-3; c.Seed = 4 })
+	mustName(t, "another run's folder", err, out, "learning rate is 0.002 there, 0.001 here", "seed")
+	if hashFile(t, filepath.Join(checkpoint, "model.safetensors")) != before {
+		t.Error("another run changed the checkpoint")
+	}
+
+	weights := filepath.Join(checkpoint, "model.safetensors")
+	data, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := filepath.Join(out, "checkpoints", "step-000012")
+	if err := os.WriteFile(weights, data[:len(data)-100], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustName(t, "truncated checkpoint", run(out, nil), weights, checkpoint)
+	if err := os.RemoveAll(checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(older); err != nil {
+		t.Error("the older checkpoint is gone:", err)
+	}
+	if err := run(out, nil); err != nil {
+		t.Error("resuming from the older checkpoint:", err)
+	}
+	if hashFile(t, weights) != before {
+		t.Error("resuming from the older checkpoint gave other weights")
+	}
+
+	if err := os.WriteFile(filepath.Join(checkpoint, "state.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustName(t, "broken state", run(out, nil), "state.json")
+
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "metrics.jsonl"), []byte("mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustName(t, "a folder with foreign files", run(other, nil), other, "metrics.jsonl")
+}
+
+func mustName(t *testing.T, what string, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: no error", what)
+		return
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("%s: error %q does not name %q", what, err, p)
+		}
+	}
+}
+
+func hashFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestSavedModelLoads(t *testing.T) {
+	out := t.TempDir()
+	tr := newTrainer(t, out, nil)
+	if _, err := tr.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	e, tok, err := transformer.Load(filepath.Join(out, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.VocabSize() != tr.tok.VocabSize() {
+		t.Errorf("tokenizer of %d tokens, was %d", tok.VocabSize(), tr.tok.VocabSize())
+	}
+	if got, want := hashParameters(e), hashParameters(tr.model.Encoder); got != want {
+		t.Errorf("weights %s, were %s", got, want)
+	}
+	for i, p := range nn.Parameters(e) {
+		if p.Name != nn.Parameters(tr.model.Encoder)[i].Name {
+			t.Errorf("parameter %d is %s", i, p.Name)
+		}
+	}
+}
+
+func TestChoiceAmongOneCostsNothing(t *testing.T) {
+	e, tok, _, cfg := small(t, "")
+	lonely := &task.Task{Name: "lonely", Family: task.Commonsense, Metric: "accuracy", Examples: map[string][]task.Example{
+		"train": {{Context: "a", Choices: []string{"b"}, Where: "here"}},
+		"dev":   {{Context: "a", Choices: []string{"b"}, Where: "here"}},
+	}}
+	cfg.Steps = 2
+	tr, err := New(e, tok, []*task.Task{lonely}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := tr.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Choiceless != 2 {
+		t.Errorf("%d examples without a choice counted, want 2", r.Choiceless)
+	}
+}
+
+func TestWindowsCoverLongPassages(t *testing.T) {
+	_, tok, _, _ := small(t, "")
+	enc := &encoder{tok: tok, maxLength: 32, budget: 600}
+	passage := strings.Repeat("the brask lives far away and ", 20) + "its keeper is Onnel indeed"
+	answer := task.Answer{Text: "Onnel", Start: strings.Index(passage, "Onnel")}
+	e, err := enc.encode(0, &task.Task{Name: "t", Family: task.MRC}, task.Example{Question: "who keeps it?", Passage: passage, Answers: []task.Answer{answer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.sequences) < 3 || e.target < 0 {
+		t.Fatalf("%d windows, answer in window %d", len(e.sequences), e.target)
+	}
+	covered := 0
+	for i, w := range e.spans {
+		if len(e.sequences[i]) > 32 {
+			t.Errorf("window %d has %d tokens", i, len(e.sequences[i]))
+		}
+		if w.offsets[0].Start > covered {
+			t.Errorf("window %d begins at byte %d, the one before ends at %d", i, w.offsets[0].Start, covered)
+		}
+		covered = w.offsets[w.count-1].End
+	}
+	if covered != len(passage) {
+		t.Errorf("windows end at byte %d of %d", covered, len(passage))
+	}
+	o := e.spans[e.target].offsets
+	if got := passage[o[e.start].Start:o[e.end].End]; strings.TrimSpace(got) != "Onnel" {
+		t.Errorf("the answer's tokens are %q", got)
+	}
+}
