@@ -315,10 +315,10 @@ func (p *pass) propagate(v *visit) {
 }
 
 // madeFor reports whether result i of a rule is new memory that no other result
-// shares: made since mark, and held by nobody.
+// shares: made since mark.
 func (p *pass) madeFor(i int, results []*Tensor, mark int) bool {
 	st := results[i].store
-	if p.scope == nil || st.scope != p.scope || st.refs > 0 {
+	if p.scope == nil || st.scope != p.scope {
 		return false
 	}
 	for j, t := range results {

@@ -1,7 +1,9 @@
 package autograd_test
 
 import (
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/ops"
@@ -51,7 +53,47 @@ func TestSharedGradient(t *testing.T) {
 		equal(t, "gradient of a", grads.Get(a), 20+100, 26+100)
 		equal(t, "gradient of b", grads.Get(b), 20, 26)
 		equal(t, "gradient of c", grads.Get(c), 1, 21, 27, 1)
+
+		// Here the rule itself makes one gradient for both.
+		grads.Reset()
+		autograd.Backward(ops.Sum(ops.BiasGELU(scope.Of(a), b)), grads)
+		equal(t, "gradient of b", grads.Get(b), grads.Get(a).Float64s()...)
+		autograd.Backward(ops.Sum(scope.Of(a)), grads)
+		near(t, "gradient of a", ops.Sub(grads.Get(a), grads.Get(b)), 1, 1)
 	})
+}
+
+// slope is a rule whose gradient is a tensor that it keeps.
+type slope struct{ d *tensor }
+
+func (slope) Name() string                                   { return "slope" }
+func (s slope) Backward(*autograd.Call, []*tensor) []*tensor { return []*tensor{s.d} }
+
+// TestKeptGradient has a rule return memory of its own, which is not there to be taken.
+func TestKeptGradient(t *testing.T) {
+	scope, grads := autograd.NewScope(), autograd.NewGradients()
+	x, d := leaf(1, 2), scope.New([]float64{3, 4})
+	for _, want := range []float64{3, 6} {
+		y := ops.Scale(scope.Of(x.Detach()), 1)
+		autograd.Apply(slope{d}, []*tensor{y}, []*tensor{x}, nil)
+		autograd.Backward(ops.Sum(y), grads)
+		equal(t, "gradient", grads.Get(x), want, want/3*4)
+		equal(t, "what the rule keeps", d, 3, 4)
+	}
+}
+
+// TestRetainedGoes: Gradients does not keep the results of past steps alive.
+func TestRetainedGoes(t *testing.T) {
+	x, grads := leaf(1), autograd.NewGradients()
+	h := ops.Exp(x).RetainGrad()
+	gone := weak.Make(h)
+	autograd.Backward(ops.Sum(h), grads)
+	grads.Reset()
+	runtime.GC()
+	if gone.Value() != nil {
+		t.Error("Reset keeps a retained result")
+	}
+	runtime.KeepAlive(grads)
 }
 
 // TestTakenMemory goes on computing after Gradients took the memory of gradients:

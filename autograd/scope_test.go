@@ -238,6 +238,9 @@ func TestGradInScope(t *testing.T) {
 		for range 30 {
 			y = ops.Sin(y)
 		}
+		for range 30 { // these save nothing that would bring the scope in
+			y = ops.Neg(y)
+		}
 		return y
 	}
 	y := chain()
@@ -248,6 +251,13 @@ func TestGradInScope(t *testing.T) {
 	}
 	again := autograd.Grad([]*tensor{chain()}, []*tensor{x}, []*tensor{v}, false)[0]
 	equal(t, "gradient", again, g.Float64s()...)
+	var inside *tensor
+	scope.Frame(func() *tensor {
+		inside = autograd.Grad([]*tensor{chain()}, []*tensor{x}, []*tensor{v}, false)[0]
+		return nil
+	})
+	panics(t, func() { inside.Float64s() }, "is used after")
+	equal(t, "gradient", g, again.Float64s()...)
 	scope.Reset()
 	panics(t, func() { g.Float64s() }, "is used after")
 }

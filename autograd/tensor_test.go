@@ -1,8 +1,10 @@
 package autograd_test
 
 import (
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
@@ -59,6 +61,20 @@ func TestTensor(t *testing.T) {
 		t.Error("Detach kept the history")
 	}
 	equal(t, "Sum", autograd.Sum(y, y), 2)
+}
+
+// TestDetachForgets: what a detached tensor was made of can be collected, though they
+// share memory.
+func TestDetachForgets(t *testing.T) {
+	x := leaf(1)
+	middle := ops.Exp(x)
+	gone := weak.Make(middle)
+	d := ops.Exp(middle).Detach()
+	runtime.GC()
+	if gone.Value() != nil {
+		t.Error("Detach keeps the history alive")
+	}
+	runtime.KeepAlive(d)
 }
 
 func TestTensorPanics(t *testing.T) {

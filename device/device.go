@@ -19,7 +19,11 @@
 // exception: an output of Pointwise may be exactly the same Slice as one full
 // input. Memory from Alloc holds arbitrary values. Sizes may be zero. A device's
 // methods may be called from several goroutines as long as no two calls touch the
-// same buffer at once.
+// same buffer at once. Whatever else a call is given (Args, shapes, strides) the
+// caller may change after the return.
+//
+// Arithmetic is on Float32 and Float64; moving elements (Strided, Gather, Fill,
+// Cast) is for every type.
 //
 // Every operation gives the same bits whenever it is called with the same
 // values, whatever the number of threads.
@@ -150,7 +154,8 @@ type Device interface {
 	Pointwise(p *Program, args *Args)
 	// Reduce combines the middle index of src, seen as [outer, n, inner], into dst
 	// [outer, inner]. ArgMax writes Int32 (the first of equal maxima; a NaN counts
-	// as the maximum). The sum of nothing is 0, the maximum of nothing -Inf.
+	// as the maximum). The sum of nothing is 0, the maximum of nothing -Inf, the minimum
+	// +Inf. A maximum or minimum with a NaN among the elements is NaN.
 	Reduce(op ReduceOp, dst, src Slice, outer, n, inner int)
 	// MatMul computes a batch of matrix products. See MatMul.
 	MatMul(dst, a, b Slice, m MatMul)
@@ -158,12 +163,13 @@ type Device interface {
 	// outside src is an *Error.
 	Gather(dst, src, index Slice, w int)
 	// ScatterAdd adds rows of width w in order of i: dst[index[i],:] += src[i,:].
-	// Rows of dst that no index names keep their value.
+	// Rows of dst that no index names keep their value; an index outside dst is an
+	// *Error.
 	ScatterAdd(dst, src, index Slice, w int)
 	// CumSum writes the running sum along the middle index of [outer, n, inner].
 	CumSum(dst, src Slice, outer, n, inner int)
 	// Sort orders each row of src [rows, n]: values and, as Int32, the positions they
-	// came from; ties keep their order, NaN counts as the largest.
+	// came from; ties (0 and -0 among them) keep their order, NaN counts as the largest.
 	Sort(values, indices, src Slice, rows, n int, descending bool)
 }
 
@@ -218,7 +224,8 @@ type Operand struct {
 }
 
 // Args are what a pointwise program runs on. All slices have the same float type.
-// Outputs are full.
+// Outputs are full. The operand of an input that the program does not use may be
+// zero.
 type Args struct {
 	Rows, Cols int
 	In         []Operand

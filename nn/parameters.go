@@ -9,9 +9,13 @@
 //		Out    *nn.Linear `name:"fc2"`
 //	}
 //
-// A tag of "" adds nothing to the name. A tensor's tag may end in ",nodecay": weight
-// decay then leaves the parameter alone. A tag of names joined by "|" stands for a
-// tensor whose rows are that many tensors of the state dict, one below the other.
+// A tag of "" adds nothing to the name. The members of a slice are named by their
+// index, those of a map by their key, a string. A field without a tag has no
+// parameters, even if it is embedded, and a nil pointer has none.
+//
+// A tag may end in ",nodecay": weight decay then leaves the parameters alone. A
+// tensor's tag of names joined by "|" stands for a tensor whose rows are that many
+// tensors of the state dict, one below the other.
 package nn
 
 import (
@@ -26,95 +30,114 @@ import (
 
 // A Parameter is a tensor of a model that is trained.
 type Parameter struct {
-	Name    string // unique in the model
+	Name    string // unique in the model; for several tensors, their names joined by "|"
 	Tensor  *autograd.Tensor
 	NoDecay bool     // weight decay leaves it alone
 	Parts   []string // names of its row blocks in the state dict, if it stands for several tensors
 }
 
 // Parameters returns the parameters of model, a pointer to a struct, in the order of
-// its fields. It panics for a field whose tag cannot be followed, and if two
-// parameters have the same name.
+// its fields. It panics for a field whose tag cannot be followed, if two parameters
+// have the same name, and if one tensor is two parameters (an optimiser would change
+// it twice): of weights that a model shares, tag one.
 func Parameters(model any) []*Parameter {
-	var found []*Parameter
-	seen := map[string]bool{}
-	collect(reflect.ValueOf(model), "", func(p *Parameter) {
-		for _, name := range p.stateNames() {
-			if seen[name] {
-				panic(fmt.Sprintf("nn: Parameters: two parameters named %q in %T", name, model))
-			}
-			seen[name] = true
-		}
-		found = append(found, p)
-	})
-	return found
+	c := &collector{names: map[string]bool{}, tensors: map[*autograd.Tensor]string{}}
+	v := reflect.ValueOf(model)
+	if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		panic("nn: Parameters: the model is nil")
+	}
+	c.collect(v, nil, false)
+	return c.found
 }
 
-func (p *Parameter) stateNames() []string {
-	if p.Parts != nil {
-		return p.Parts
-	}
-	return []string{p.Name}
+type collector struct {
+	found   []*Parameter
+	names   map[string]bool             // of the state dict
+	tensors map[*autograd.Tensor]string // to their names
 }
 
 var tensorType = reflect.TypeFor[*autograd.Tensor]()
 
-func collect(v reflect.Value, prefix string, found func(*Parameter)) {
-	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+// collect finds the parameters in v. Its names are several where a tensor stands for
+// several of the state dict.
+func (c *collector) collect(v reflect.Value, names []string, noDecay bool) {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && v.Type() != tensorType {
 		if v.IsNil() {
 			return
 		}
 		v = v.Elem()
 	}
+	if v.Type() == tensorType {
+		if t := v.Interface().(*autograd.Tensor); t != nil {
+			c.add(t, names, noDecay)
+		}
+		return
+	}
+	if len(names) > 1 {
+		panic(fmt.Sprintf("nn: Parameters: tag %q of a %s: only a tensor has several names", strings.Join(names, "|"), v.Type()))
+	}
+	prefix := strings.Join(names, "")
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			tag, ok := v.Type().Field(i).Tag.Lookup("name")
+			field := v.Type().Field(i)
+			tag, ok := field.Tag.Lookup("name")
 			if !ok {
 				continue
 			}
-			if f := v.Field(i); f.Type() == tensorType {
-				if !f.IsNil() {
-					found(newParameter(prefix, tag, f.Interface().(*autograd.Tensor)))
-				}
-			} else {
-				collect(f, join(prefix, tag), found)
+			if !field.IsExported() && !field.Anonymous {
+				panic(fmt.Sprintf("nn: Parameters: field %s of %s has a name tag but is not exported", field.Name, v.Type()))
 			}
+			tag, option, _ := strings.Cut(tag, ",")
+			if option != "" && option != "nodecay" {
+				panic(fmt.Sprintf("nn: Parameters: field %s of %s: unknown option %q in its tag", field.Name, v.Type(), option))
+			}
+			parts := strings.Split(tag, "|")
+			for i, part := range parts {
+				parts[i] = join(prefix, part)
+			}
+			c.collect(v.Field(i), parts, noDecay || option == "nodecay")
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			collect(v.Index(i), join(prefix, fmt.Sprint(i)), found)
+			c.collect(v.Index(i), []string{join(prefix, fmt.Sprint(i))}, noDecay)
 		}
 	case reflect.Map:
+		if v.Type().Key().Kind() != reflect.String {
+			panic(fmt.Sprintf("nn: Parameters: %q is a %s; want strings for keys", prefix, v.Type()))
+		}
 		keys := v.MapKeys()
 		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 		for _, k := range keys {
-			collect(v.MapIndex(k), join(prefix, k.String()), found)
+			c.collect(v.MapIndex(k), []string{join(prefix, k.String())}, noDecay)
 		}
 	default:
 		panic(fmt.Sprintf("nn: Parameters: %q is a %s; want tensors, structs, slices or maps of them", prefix, v.Type()))
 	}
 }
 
-func newParameter(prefix, tag string, t *autograd.Tensor) *Parameter {
-	names, option, _ := strings.Cut(tag, ",")
-	if option != "" && option != "nodecay" {
-		panic(fmt.Sprintf("nn: Parameters: tag %q of %s: unknown option %q", tag, prefix, option))
+func (c *collector) add(t *autograd.Tensor, names []string, noDecay bool) {
+	p := &Parameter{Name: strings.Join(names, "|"), Tensor: t, NoDecay: noDecay}
+	if other, ok := c.tensors[t]; ok {
+		panic(fmt.Sprintf("nn: Parameters: %q and %q are one tensor", other, p.Name))
 	}
-	p := &Parameter{Tensor: t, NoDecay: option == "nodecay"}
-	parts := strings.Split(names, "|")
-	if len(parts) == 1 {
-		p.Name = join(prefix, names)
-		return p
+	c.tensors[t] = p.Name
+	if len(names) > 1 {
+		p.Parts = names
+		if len(t.Shape()) == 0 || t.Dim(0)%len(names) != 0 {
+			panic(fmt.Sprintf("nn: Parameters: the rows of shape %v do not divide into %q", t.Shape(), p.Name))
+		}
 	}
-	if t.Dim(0)%len(parts) != 0 {
-		panic(fmt.Sprintf("nn: Parameters: %d rows of %s do not divide into %q", t.Dim(0), prefix, names))
+	for _, name := range names {
+		if name == "" {
+			panic("nn: Parameters: a tensor without a name")
+		}
+		if c.names[name] {
+			panic(fmt.Sprintf("nn: Parameters: two parameters named %q", name))
+		}
+		c.names[name] = true
 	}
-	for _, part := range parts {
-		p.Parts = append(p.Parts, join(prefix, part))
-	}
-	p.Name = join(prefix, names)
-	return p
+	c.found = append(c.found, p)
 }
 
 func join(prefix, name string) string {

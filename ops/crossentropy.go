@@ -11,8 +11,9 @@ import (
 // target among the segment's members: log Σ exp(logits) - logits[target]. Logits
 // have as many elements as the segments, in any shape; target is int32, one for each
 // segment, counted from its start. A segment that is empty or whose target is
-// negative costs 0. One function serves every head: a classification's segment
-// are its classes, a ranking's its candidates, a span's the passage's positions.
+// negative costs 0; a target beyond its segment panics with a *device.Error. One
+// function serves every head: a classification's segment are its classes, a ranking's
+// its candidates, a span's the passage's positions.
 func SegmentCrossEntropy(logits, target *Tensor, segs *device.Segments) *Tensor {
 	if logits.Len() != segs.Total() || target.Len() != segs.Count() || target.DType() != device.Int32 || !logits.DType().IsFloat() {
 		panic(fmt.Sprintf("ops: SegmentCrossEntropy: logits and target %s, %v", shapes(list(logits, target)), segs))
@@ -74,7 +75,8 @@ func composeCrossEntropy(logits, target *Tensor, segs *device.Segments) *Tensor 
 		highest[s] = int32(best)
 		if n > 0 && want >= 0 {
 			if int(want) >= n {
-				panic(fmt.Sprintf("ops: SegmentCrossEntropy: target %d of segment %d, which has %d members", want, s, n))
+				panic(&device.Error{Device: logits.Device().Name(), Op: "SegmentCrossEntropy",
+					Err: fmt.Errorf("target %d in segment %d, want below %d", want, s, n)})
 			}
 			chosen, rows = append(chosen, int32(start)+want), append(rows, int32(s))
 		}

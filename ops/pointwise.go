@@ -39,31 +39,32 @@ func run(p *device.Program, params []float64, keys []device.Key, in ...*Tensor) 
 		}
 	}
 	shape := broadcast(p.Name(), in)
-	args := &device.Args{Params: params, Keys: keys}
+	args := &device.Args{Params: params, Keys: keys, Out: make([]device.Slice, len(p.Outputs()))}
 	args.Rows, args.Cols, args.In = layout(shape, in)
 	outputs := make([]*Tensor, len(p.Outputs()))
 	for i := range outputs {
 		outputs[i] = autograd.Make(in[0].DType(), shape, in...)
-		args.Out = append(args.Out, outputs[i].Slice())
+		args.Out[i] = outputs[i].Slice()
 	}
 	outputs[0].Device().Pointwise(p, args)
 
-	rule := &pointwiseRule{program: p, params: params, keys: keys}
+	var wrt uint64
 	for i, t := range in {
 		if t.RequiresGrad() && p.Uses(i) {
-			rule.wrt |= 1 << i
+			wrt |= 1 << i
 		}
 	}
-	var saved []*Tensor
-	if rule.wrt != 0 {
-		vjp := p.VJP(rule.wrt)
-		for i, t := range in {
-			if vjp.Uses(i) {
-				saved = append(saved, t)
-			}
+	if wrt == 0 {
+		return outputs
+	}
+	vjp := p.VJP(wrt)
+	saved := make([]*Tensor, 0, len(in))
+	for i, t := range in {
+		if vjp.Uses(i) {
+			saved = append(saved, t)
 		}
 	}
-	autograd.Apply(rule, outputs, in, saved)
+	autograd.Apply(&pointwiseRule{p, params, keys, wrt}, outputs, in, saved)
 	return outputs
 }
 
@@ -143,7 +144,11 @@ func broadcast(op string, in []*Tensor) []int {
 	if len(in) == 0 {
 		panic(fmt.Sprintf("ops: %s: no operands", op))
 	}
-	var shape []int
+	shape := in[0].Shape()
+	if sameShapes(in) {
+		return shape
+	}
+	shape = slices.Clone(shape)
 	for _, t := range in {
 		if n := len(t.Shape()); n > len(shape) {
 			shape = append(slices.Repeat([]int{1}, n-len(shape)), shape...)
@@ -161,13 +166,21 @@ func broadcast(op string, in []*Tensor) []int {
 	return shape
 }
 
+func sameShapes(in []*Tensor) bool {
+	for _, t := range in {
+		if !slices.Equal(t.Shape(), in[0].Shape()) {
+			return false
+		}
+	}
+	return true
+}
+
 // layout sees shape as rows×cols such that every input covers it as a whole, by
 // rows, by columns or as one value. Inputs for which that does not work are
 // expanded.
 func layout(shape []int, in []*Tensor) (rows, cols int, operands []device.Operand) {
-	extents := make([]device.Extent, len(in))
 	split, fits := 0, -1
-	for s := 0; s <= len(shape); s++ {
+	for s := 0; s <= len(shape) && fits < len(in); s++ {
 		n := 0
 		for _, t := range in {
 			if _, ok := extent(t, shape, s); ok {
@@ -184,7 +197,6 @@ func layout(shape []int, in []*Tensor) (rows, cols int, operands []device.Operan
 		if !ok {
 			t = expandData(t, shape)
 		}
-		extents[i] = e
 		operands[i] = device.Operand{Slice: t.Slice(), Extent: e}
 	}
 	return product(shape[:split]), product(shape[split:]), operands

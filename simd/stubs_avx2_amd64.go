@@ -101,6 +101,9 @@ func sAxpyAVX2(dst, x []float32, s float32)
 func sFillAVX2(dst []float32, s float32)
 
 //go:noescape
+func sBFloat16RoundAVX2(dst, x []float32)
+
+//go:noescape
 func dAddAVX2(dst, a, b []float64)
 
 //go:noescape
@@ -159,9 +162,6 @@ func dAxpyAVX2(dst, x []float64, s float64)
 
 //go:noescape
 func dFillAVX2(dst []float64, s float64)
-
-//go:noescape
-func sBFloat16RoundAVX2(dst, x []float32)
 
 //go:noescape
 func sExpAVX2(dst, x []float32)
@@ -224,6 +224,7 @@ func vectorAVX2(impl *implementation) {
 	impl.s.mulScalar = sMulScalarAVX2
 	impl.s.axpy = sAxpyAVX2
 	impl.s.fill = sFillAVX2
+	impl.s.bFloat16Round = sBFloat16RoundAVX2
 	impl.d.add = dAddAVX2
 	impl.d.sub = dSubAVX2
 	impl.d.mul = dMulAVX2
@@ -244,7 +245,6 @@ func vectorAVX2(impl *implementation) {
 	impl.d.mulScalar = dMulScalarAVX2
 	impl.d.axpy = dAxpyAVX2
 	impl.d.fill = dFillAVX2
-	impl.s.bFloat16Round = sBFloat16RoundAVX2
 	impl.s.exp = sExpAVX2
 	impl.s.log = sLogAVX2
 	impl.s.tanh = sTanhAVX2

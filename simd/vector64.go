@@ -1,8 +1,5 @@
 package simd
 
-// The vector kernels on float64. Lengths must be equal, or they panic; dst may be
-// one of the sources itself, but must not overlap one otherwise.
-
 // DAdd sets dst[i] to a[i] + b[i].
 func DAdd(dst, a, b []float64) { binary("DAdd", active.d.add, dst, a, b) }
 

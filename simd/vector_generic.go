@@ -1,6 +1,9 @@
 package simd
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // genericVector returns the kernels in plain Go. They are the documentation of
 // the assembly ones and what the tests compare those with. The functions that
@@ -147,11 +150,27 @@ func truth[T float](b bool) T {
 	return 0
 }
 
-// fma returns a*b + c rounded once. In float32 the product is exact in float64
-// and the sum is rounded twice, which differs from a single rounding about once
-// in 2**29.
+// fma returns a*b + c rounded once. In float32 the product is exact in float64,
+// but the sum would be rounded twice; rounding it to odd first makes the second
+// rounding right (Boldo and Melquiond, "Emulation of FMA and correctly rounded
+// sums", 2008).
 func fma[T float](a, b, c T) T {
-	return T(math.FMA(float64(a), float64(b), float64(c)))
+	if unsafe.Sizeof(a) == 8 {
+		return T(math.FMA(float64(a), float64(b), float64(c)))
+	}
+	product, addend := float64(float64(a)*float64(b)), float64(c)
+	sum := product + addend
+	rounded := sum - product
+	lost := (product - (sum - rounded)) + (addend - rounded)
+	if bits := math.Float64bits(sum); bits&1 == 0 && (lost > 0 || lost < 0) {
+		if (lost > 0) == (sum > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		sum = math.Float64frombits(bits)
+	}
+	return T(sum)
 }
 
 func through64[T float](f func(float64) float64) func(dst, x []T) {

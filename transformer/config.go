@@ -3,6 +3,7 @@ package transformer
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -31,14 +32,15 @@ type Config struct {
 
 // NewConfig returns RoBERTa's settings for an encoder of the given size: heads of 64
 // (or one head, if hidden is smaller), an intermediate size of 4·hidden, dropout 0.1,
-// sequences of up to 512 tokens.
+// sequences of up to 512 tokens. Weights begin as large, for the width, as RoBERTa-base's:
+// with 0.02 at any width a narrow encoder learns slowly.
 func NewConfig(vocab, layers, hidden int) Config {
 	return Config{
 		Architectures: []string{"RobertaForMaskedLM"}, ModelType: "roberta",
 		VocabSize: vocab, HiddenSize: hidden, NumHiddenLayers: layers,
 		NumAttentionHeads: max(1, hidden/64), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
 		HiddenDropout: 0.1, AttentionDropout: 0.1, MaxPositionEmbeddings: 514, TypeVocabSize: 1,
-		InitializerRange: 0.02, LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
+		InitializerRange: 0.02 * math.Sqrt(768/float64(hidden)), LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
 	}
 }
 

@@ -169,7 +169,7 @@ func (h *head[T]) forward(out, lse, q, kv, weights, mask []T, first int) {
 	for r := range rows {
 		row := weights[r*keys : (r+1)*keys]
 		seen := row[:h.seen(first+r)]
-		k.fill(row[len(seen):], 0)
+		clear(row[len(seen):])
 		if len(seen) == 0 {
 			lse[r] = T(math.Inf(-1))
 			continue
@@ -259,7 +259,7 @@ func (b *backward[T]) run(first, rows int, fresh bool) {
 		seen := row[:b.seen(first+r)]
 		k.addScalar(seen, seen, -b.lse[first+r])
 		k.unary[device.OpExp](seen, seen)
-		k.fill(row[len(seen):], 0)
+		clear(row[len(seen):])
 	}
 	dout := b.output(b.dout, first)
 	k.gemmSerial(false, true, rows, keys, dim, b.rescale, dout, width, b.value(b.kv), b.a.KStride, 0, dweights, ld)

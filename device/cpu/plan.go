@@ -23,6 +23,7 @@ type plan struct {
 	steps    []step
 	slots    []slot
 	private  int // slots that need memory of their own in each goroutine
+	common   int // slots that may need memory which all goroutines share
 }
 
 // A layout is what a plan depends on besides the program. Inputs that are not
@@ -229,8 +230,11 @@ func (c *compiler) overwrites(j int, x device.Value) bool {
 
 func (c *compiler) addSlot(s slot) int {
 	c.slots = append(c.slots, s)
-	if s.kind == registerSlot || s.kind == columnSlot {
+	switch s.kind {
+	case registerSlot, columnSlot:
 		c.private++
+	case constantSlot, rowSlot:
+		c.common++
 	}
 	return len(c.slots) - 1
 }

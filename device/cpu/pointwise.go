@@ -197,19 +197,22 @@ func (j *job[T]) prepare(args *device.Args) {
 	j.execute(p.prologue, j.number, 0)
 
 	j.shared = sized(j.shared, len(p.slots))
+	if need := p.common * slotLen; len(j.memory) < need {
+		j.memory = allocate[T](need)
+	}
+	memory := j.memory
 	n := j.blockRows * j.pieceLen
-	j.memory = sized(j.memory, slotLen*len(p.slots))
 	for s, slot := range p.slots {
-		memory := j.memory[s*slotLen : s*slotLen+n]
-		switch {
-		case slot.kind == constantSlot:
-			j.k.fill(memory, j.numbers[slot.index])
-		case slot.kind == rowSlot && j.blockRows > 1:
-			for r := range j.blockRows {
-				copy(memory[r*j.cols:], j.in[slot.index])
+		switch slot.kind {
+		case constantSlot:
+			j.shared[s], memory = memory[:n], memory[slotLen:]
+			j.k.fill(j.shared[s], j.numbers[slot.index])
+		case rowSlot:
+			j.shared[s], memory = memory[:n], memory[slotLen:]
+			for r := 0; r < j.blockRows && j.blockRows > 1; r++ { // otherwise they are read in place
+				copy(j.shared[s][r*j.cols:], j.in[slot.index])
 			}
 		}
-		j.shared[s] = memory
 	}
 }
 

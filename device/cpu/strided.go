@@ -145,27 +145,30 @@ func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
 	}
 }
 
-// transpose copies blocks in which down is contiguous in dst and across in src,
-// tile by tile, so that both stay in the cache.
+// transpose copies blocks in which down is contiguous in dst and across in src. It
+// goes tile by tile through a small array: rows of the tiles themselves are often a
+// power of two apart, and would evict each other from the cache.
 func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
-	const tile = 32
-	tiles := (across.n-1)/tile + 1
-	parallel.Range(count(outer)*tiles, rowsPerTask(tile*down.n), func(lo, hi int) {
+	const tile = 16
+	bands := (across.n-1)/tile + 1
+	parallel.Range(count(outer)*bands, rowsPerTask(tile*down.n), func(lo, hi int) {
+		var turned [tile][tile]T
 		for i := lo; i < hi; i++ {
-			to, from := s.start(outer, i/tiles)
-			first := i % tiles * tile
+			to, from := s.start(outer, i/bands)
+			first := i % bands * tile
 			width := min(tile, across.n-first)
 			to += first * across.dst
 			from += first
 			for top := 0; top < down.n; top += tile {
 				height := min(tile, down.n-top)
-				for c := range width {
-					column := dst[to+c*across.dst+top:][:height]
-					at := from + c + top*down.src
-					for r := range column {
-						column[r] = src[at]
-						at += down.src
+				for r := range height {
+					at := from + (top+r)*down.src
+					for c, x := range src[at : at+width] {
+						turned[c%tile][r%tile] = x // the remainders spare bounds checks
 					}
+				}
+				for c := range width {
+					copy(dst[to+c*across.dst+top:][:height], turned[c][:])
 				}
 			}
 		}

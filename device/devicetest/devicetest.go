@@ -13,11 +13,11 @@
 //
 // Copies, casts, comparisons, +, -, ·, /, √, maximum, minimum, floor, sorting,
 // ScatterAdd and random numbers are exact. Transcendental primitives may be off by 4
-// units in the last place (power 16, and 64 in float64), and results below the smallest normal number by
-// as much as that. A program of several instructions may be off by 16 epsilons of
-// the largest value that occurs in it, since a product and a sum may round once. A
-// sum of n products may be off by (8 + 2√n) epsilons of the sum of their
-// magnitudes.
+// units in the last place (Pow by 16, and 64 in float64), and results near or below
+// the smallest normal number by as much as that. A program of several instructions
+// may be off by 16 epsilons of the largest value that occurs in it, since a product
+// and a sum may be rounded as one. A sum of n terms may be off by (8 + 2√n) epsilons
+// of the sum of their magnitudes, and fused operations by twice as much.
 package devicetest
 
 import (

@@ -3,7 +3,6 @@ package devicetest
 import (
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/muppet-go/muppet/device"
@@ -170,5 +169,5 @@ func sortOrder(row []float64, descending bool) []int {
 		}
 		return before(a, b)
 	})
-	return slices.Clip(order)
+	return order
 }

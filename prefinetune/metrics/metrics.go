@@ -115,15 +115,15 @@ func (c *confusion) macroF1() float64 {
 }
 
 func (c *confusion) matthews() float64 {
-	tp, tt, pp := 0, 0, 0
+	var tp, tt, pp float64 // whole numbers below 2⁵³: exact
 	for _, k := range c.classes {
-		t, p := c.true[k], c.pred[k]
+		t, p := float64(c.true[k]), float64(c.pred[k])
 		tp += t * p
 		tt += t * t
 		pp += p * p
 	}
-	n2 := c.n * c.n
-	return ratio(float64(c.right()*c.n-tp), math.Sqrt(float64(n2-pp))*math.Sqrt(float64(n2-tt)))
+	n := float64(c.n)
+	return ratio(float64(c.right())*n-tp, math.Sqrt(n*n-pp)*math.Sqrt(n*n-tt))
 }
 
 // jackknife returns the standard error of a metric from its values with one row

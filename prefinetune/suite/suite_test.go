@@ -177,7 +177,7 @@ func TestBalance(t *testing.T) {
 
 func TestNoLeak(t *testing.T) {
 	texts := func(e task.Example) []string { return []string{e.Text, e.Context, e.Passage} }
-	inTasks := map[string]bool{}
+	corpus, inTasks := Corpus(9), map[string]bool{}
 	for _, k := range Tasks(9) {
 		train := map[string]bool{"": true}
 		for _, e := range k.Examples["train"] {
@@ -194,7 +194,7 @@ func TestNoLeak(t *testing.T) {
 				dev[s], inTasks[s] = true, true
 			}
 		}
-		for _, s := range Corpus(9) {
+		for _, s := range corpus {
 			if dev[s] {
 				t.Errorf("%s: dev text %q is in the corpus", k.Name, s)
 			}

@@ -9,6 +9,42 @@
 //	commonsense     {context, choices, answer}
 //	mrc             {question, passage, answers: [{text, start}]}
 //	summarisation   {source, target}
+//
+// Text is not blank, a label is one of the declared ones, an answer is an index
+// into choices, and an answer's start counts code points of the passage, as jq
+// and SQuAD do. Anything else is an error that names file, line and field.
+//
+// # Task files
+//
+//	name         the task's name
+//	family       classification, commonsense, mrc or summarisation
+//	description  what is asked, in a sentence (optional)
+//	source       where the dataset comes from
+//	labels       classification alone: the classes, in the order of the head's outputs
+//	metric       accuracy, f1 (of the second of two labels) or matthews; the other
+//	             families have one metric each: accuracy, em_f1, rouge (optional)
+//	default      false leaves the task out of the mix unless asked for (optional)
+//	why          the reason for that
+//	files        {train: PATH, dev: PATH} below the data folder; for parallel files
+//	             {train: {NAME: PATH, ...}, dev: {NAME: PATH, ...}}
+//	format       tsv, csv, json, jsonl or text; for parallel files one for all, or
+//	             {NAME: FORMAT, ...}
+//	encoding     utf-8, or latin-1 (optional)
+//	header       tsv and csv: whether the first line names the columns; true, false
+//	             or {train: true, dev: false} (optional, true)
+//	columns      tsv and csv: the columns' names, in place of the header's (optional)
+//	records      json: a jq expression that yields the records
+//	example      a jq expression that makes examples of a record
+//
+// What a record is depends on the format. A line of tsv, where quotes mean
+// nothing, and a row of csv, as in RFC 4180, is an object of strings by column,
+// or an array where columns have no names. A line of jsonl is its value, and a
+// line of text a string. A record of parallel files is an object with a record
+// of each; the files must have equally many. Empty lines count in text alone.
+//
+// A jq expression sees its record and nothing else: no environment, no other
+// input, no modules. Its time and the number of its results are bounded, but
+// not its memory: treat a stranger's task file as the program that it is.
 package task
 
 // A Family says what a task's examples look like and which loss they train.
@@ -30,7 +66,7 @@ type Task struct {
 	Description string
 	Source      string   // where the dataset comes from: a paper or an address
 	Labels      []string // classification: the classes, in the order of the head's outputs
-	Metric      string   // the metric that speaks for the task: accuracy, f1, matthews, em_f1
+	Metric      string   // the metric that speaks for the task: accuracy, f1, matthews, em_f1, rouge
 	Default     bool     // part of the mix unless asked otherwise
 	Why         string   // for a task left out of the default mix: the reason
 	Path        string   // the YAML file, for messages; empty for a generated task

@@ -9,15 +9,13 @@ import "fmt"
 // it loads one row of the packed B panel (2 vectors) and, for each row of the
 // tile, broadcasts one element of A. The full tile leaves three or four
 // registers for that; smaller ones serve the last rows of a matrix.
-func gemmFamily(a *assembler) {
+func gemmFamily(a *assembler, p precision) {
 	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
-	for _, p := range []precision{single, double} {
-		for _, rows := range []int{full, full / 3 * 2, 2, 1} {
-			microKernel(a, p, rows)
-		}
-		packRows(a, p)
-		packColumns(a, p)
+	for _, rows := range []int{full, full / 3 * 2, 2, 1} {
+		microKernel(a, p, rows)
 	}
+	packRows(a, p)
+	packColumns(a, p)
 }
 
 func microKernel(a *assembler, p precision, rows int) {

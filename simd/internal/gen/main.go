@@ -18,8 +18,10 @@ var families = []struct {
 	name     string
 	generate func(a *assembler)
 }{
-	{"gemm", gemmFamily},
-	{"vector", vectorFamily},
+	{"sgemm", func(a *assembler) { gemmFamily(a, single) }},
+	{"dgemm", func(a *assembler) { gemmFamily(a, double) }},
+	{"svector", func(a *assembler) { vectorFamily(a, single) }},
+	{"dvector", func(a *assembler) { vectorFamily(a, double) }},
 	{"math", mathFamily},
 	{"reduce", reduceFamily},
 	{"random", randomFamily},

@@ -2,14 +2,7 @@ package main
 
 // vectorFamily generates the elementwise functions that are an instruction or a
 // few.
-func vectorFamily(a *assembler) {
-	for _, p := range []precision{single, double} {
-		arithmetic(a, p)
-	}
-	elementwise(a, single, "BFloat16Round", []string{"x"}, bfloat16Round)
-}
-
-func arithmetic(a *assembler, p precision) {
+func vectorFamily(a *assembler, p precision) {
 	signBit := uint64(1) << (8*p.bytes - 1)
 	ab, x, abc := []string{"a", "b"}, []string{"x"}, []string{"a", "b", "c"}
 	for _, f := range [][2]string{{"Add", "VADD"}, {"Sub", "VSUB"}, {"Mul", "VMUL"}, {"Div", "VDIV"}} {
@@ -62,6 +55,9 @@ func arithmetic(a *assembler, p precision) {
 		k.store(k.fma(k.load(0), k.scalar(), k.load(destination)))
 	})
 	elementwise(a, p, "Fill", nil, func(k *kernel) { k.store(k.scalar()) })
+	if p == single {
+		elementwise(a, p, "BFloat16Round", x, bfloat16Round)
+	}
 }
 
 // bfloat16Round adds half of the last place that stays, less one if that is

@@ -1,0 +1,38 @@
+package prefinetune
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/transformer"
+)
+
+// BenchmarkStep measures training steps on the embedded suite: the command's default
+// encoder, and one as wide as RoBERTa-base with two layers.
+func BenchmarkStep(b *testing.B) {
+	for _, size := range []struct{ layers, hidden, tokens int }{{2, 128, 2048}, {2, 768, 2048}} {
+		b.Run(fmt.Sprintf("%dx%d", size.layers, size.hidden), func(b *testing.B) {
+			_, tok, tasks, cfg := small(b, "")
+			cfg.Steps, cfg.TokensPerBatch = 1<<30, size.tokens
+			c := transformer.NewConfig(tok.VocabSize(), size.layers, size.hidden)
+			c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
+			tr, err := New(transformer.NewEncoder(c, autograd.NewKey(5)), tok, tasks, cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			runTo(b, tr, 2)
+			b.ResetTimer()
+			b.ReportAllocs()
+			tokens := 0
+			for range b.N {
+				line, err := tr.trainStep()
+				if err != nil {
+					b.Fatal(err)
+				}
+				tokens += line.Tokens
+			}
+			b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
+		})
+	}
+}

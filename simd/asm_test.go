@@ -1,0 +1,78 @@
+package simd
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestAssemblyStaysInItsInstructionSet reads every assembly file and fails for
+// an instruction that the processor features which the file's kernels are
+// dispatched on do not cover. Instructions are listed, so that a new one has to
+// be looked up.
+func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
+	words := func(s string) map[string]bool {
+		set := map[string]bool{}
+		for _, w := range strings.Fields(s) {
+			set[w] = true
+		}
+		return set
+	}
+	const base = `MOVQ MOVL ADDQ ADDL SUBQ SHLQ LEAQ XORQ NOTQ TESTQ DECQ JMP JZ JNZ JL JGE RET PREFETCHT0`
+	// AVX, AVX2 and FMA3, with the vector registers Y0 to Y15.
+	const avx2 = base + ` VZEROUPPER
+		VMOVUPS VMOVUPD VMOVSS VMOVSD VBROADCASTSS VBROADCASTSD VPBROADCASTQ VMASKMOVPS VMASKMOVPD
+		VADDPS VADDPD VSUBPS VSUBPD VMULPS VMULPD VDIVPS VDIVPD VSQRTPS VSQRTPD VMAXPS VMAXPD VMINPS VMINPD
+		VANDPS VANDPD VORPS VORPD VXORPS VXORPD VCMPPS VCMPPD VBLENDVPS VBLENDVPD VROUNDPS VROUNDPD
+		VFMADD213PS VFMADD213PD VFMADD231PS VFMADD231PD VFNMADD213PS VFNMADD231PS
+		VUNPCKLPS VUNPCKHPS VUNPCKLPD VUNPCKHPD VINSERTF128 VEXTRACTF128 VPERMILPD VMOVSHDUP VPTEST
+		VCVTPS2DQ VCVTDQ2PS VPADDD VPADDQ VPSUBD VPSLLD VPSRLD VPSRAD VPSLLQ VPSRLQ VPMULUDQ VPXOR VPBLENDD
+		VPUNPCKLQDQ VPUNPCKHQDQ VPCMPEQD`
+	// AVX-512 F, BW, DQ and VL. Those that the same names have in AVX2 and that
+	// exist for Z registers, and what is new. VANDPS and its like need DQ.
+	const avx512 = avx2 + ` VMOVDQU32 VBLENDMPS VBLENDMPD VRNDSCALEPS VRNDSCALEPD VINSERTF32X4 VEXTRACTF64X4
+		VPTERNLOGD KMOVW KXORW KORW KORTESTW`
+	allowed := map[string]struct {
+		instructions map[string]bool
+		registers    *regexp.Regexp // of vectors and masks
+	}{
+		"_avx2_amd64.s":   {words(avx2), regexp.MustCompile(`^[XY](\d|1[0-5])$`)},
+		"_avx512_amd64.s": {words(avx512), regexp.MustCompile(`^([XYZ](\d|[12]\d|3[01])|K[1-7])$`)},
+	}
+	instruction := regexp.MustCompile(`^\t([A-Z][A-Z0-9]*)(\.[A-Z.]+)?(\s|$)`)
+	register := regexp.MustCompile(`\b[XYZK]\d+\b`)
+
+	files, err := filepath.Glob("*.s")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no assembly files: %v", err)
+	}
+	for _, file := range files {
+		suffix := regexp.MustCompile(`_[a-z0-9]+_amd64\.s$`).FindString(file)
+		rule, known := allowed[suffix]
+		if !known {
+			t.Errorf("%s: no instruction set is known for this name", file)
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			line, _, _ = strings.Cut(line, "//")
+			match := instruction.FindStringSubmatch(line)
+			if match == nil {
+				continue
+			}
+			if !rule.instructions[match[1]] || match[2] != "" && suffix != "_avx512_amd64.s" {
+				t.Errorf("%s:%d: %s is not known to belong to the instruction set", file, i+1, strings.TrimSpace(line))
+			}
+			for _, r := range register.FindAllString(line, -1) {
+				if !rule.registers.MatchString(r) {
+					t.Errorf("%s:%d: register %s", file, i+1, r)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,34 @@
+// Package simd computes on flat slices with the vector instructions of the
+// machine: matrix products, elementwise functions, reductions, random numbers
+// and rounding to bfloat16.
+//
+// Names begin with S for float32 and D for float64, as in BLAS. Slices of a
+// vector kernel have equal lengths, or it panics; dst may be one of the sources
+// itself but must not overlap one otherwise. NaN, infinities, signed zeros and
+// numbers below the normal range are treated as by package math.
+//
+//	simd.SExp(y, x)                                         // y[i] = e**x[i]
+//	norm := math.Sqrt(float64(simd.SSumSquares(x)))
+//	simd.Sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n) // y = x·wᵀ
+//
+// # Implementations
+//
+// An implementation is a set of kernels for one instruction set, written in Go
+// assembly: avx512 (F, BW, DQ and VL), avx2 (with FMA), and generic, which is
+// plain Go, the documentation of the others, and what they are tested against.
+// The best that the processor has is used; the environment variable MUPPET_SIMD
+// names another, and naming one that the machine lacks panics at the start. The
+// build tag purego leaves the assembly out.
+//
+// The assembly is written by internal/gen, which describes each kernel once for
+// all instruction sets.
+//
+// # Reproducibility
+//
+// A result depends on the arguments and the implementation alone, to the bit:
+// neither GOMAXPROCS nor the position of a slice in memory plays a part. Between
+// implementations the last bits of products, reductions and of SExp, SLog, STanh
+// and SErf differ; everything else, and all random numbers, agree.
+package simd
+
+//go:generate go run ./internal/gen
