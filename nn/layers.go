@@ -22,8 +22,8 @@ func NewLinear(in, out int, key device.Key) *Linear {
 	}
 }
 
-// NewNormalLinear returns a layer with weights drawn from N(0, std²) and no bias to
-// begin with, as BERT and RoBERTa have it.
+// NewNormalLinear returns a layer with weights drawn from N(0, std²) and a bias
+// of 0, as BERT and RoBERTa begin.
 func NewNormalLinear(in, out int, std float64, key device.Key) *Linear {
 	return &Linear{Weight: Normal(key.Fold("weight"), 0, std, out, in), Bias: Constant(0, out)}
 }

@@ -166,17 +166,19 @@ func (o *AdamW) State() (moments []nn.Entry, steps map[string]int) {
 }
 
 // SetSteps restores the numbers of steps that State returned; the moments are
-// restored by writing into State's tensors.
+// restored by writing into State's tensors (nn.LoadEntries). On an error it changes
+// nothing.
 func (o *AdamW) SetSteps(steps map[string]int) error {
 	if len(steps) != len(o.state) {
 		return fmt.Errorf("optim: state of %d parameters for an optimiser of %d", len(steps), len(o.state))
 	}
 	for _, s := range o.state {
-		n, ok := steps[s.param.Name]
-		if !ok || n < 0 {
+		if n, ok := steps[s.param.Name]; !ok || n < 0 {
 			return fmt.Errorf("optim: state has no step count for parameter %q", s.param.Name)
 		}
-		s.step = n
+	}
+	for _, s := range o.state {
+		s.step = steps[s.param.Name]
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type Result struct {
 // finish evaluates the model and writes model and report.
 func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, error) {
 	r := &Result{Sampled: t.sampled, Choiceless: t.choiceless, Steps: t.step, Elapsed: elapsed}
+	t.cfg.Warn("scoring the dev examples, and the baselines")
 	for i, tk := range t.tasks {
 		if ctx.Err() != nil {
 			return nil, t.interrupted()
@@ -148,10 +149,10 @@ func (t *Trainer) curves(rep *report.Report) error {
 	}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
+	for number := 1; lines.Scan(); number++ {
 		var l stepLine
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
+			return fmt.Errorf("%s:%d: %w", f.Name(), number, err)
 		}
 		add(&rep.Loss, l.Step, l.Loss)
 		add(&rep.Rate, l.Step, l.LR)

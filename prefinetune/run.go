@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -118,7 +121,10 @@ func (id identity) compare(other identity) []string {
 	differ("weight decay", a.WeightDecay, b.WeightDecay)
 	differ("clip norm", a.ClipNorm, b.ClipNorm)
 	differ("seed", a.Seed, b.Seed)
-	differ("encoder", id.Encoder, other.Encoder)
+	here, there := settings(id.Encoder), settings(other.Encoder)
+	for _, name := range slices.Sorted(maps.Keys(here)) {
+		differ("encoder "+name, here[name], there[name])
+	}
 	if fmt.Sprint(id.Tasks) != fmt.Sprint(other.Tasks) {
 		d = append(d, "tasks "+difference(other.Tasks, id.Tasks))
 	} else if id.Data != other.Data {
@@ -128,6 +134,19 @@ func (id identity) compare(other identity) []string {
 		d = append(d, "the initial weights changed")
 	}
 	return d
+}
+
+// settings returns a configuration by the names of config.json.
+func settings(c transformer.Config) map[string]any {
+	var m map[string]any
+	data, err := json.Marshal(c)
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("prefinetune: encoder configuration: %v", err)) // plain numbers and strings
+	}
+	return m
 }
 
 // difference says what is in one list of names and not in the other.

@@ -37,6 +37,34 @@ type Config struct {
 	Warn            func(string)   `json:"-"` // told what a person should know
 }
 
+// validate refuses what no run can be made with. Zero stands for a default.
+func (c Config) validate() error {
+	const most = 1_000_000_000
+	for _, n := range []struct {
+		name         string
+		value, least int
+	}{
+		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"MaxLength", c.MaxLength, 0},
+		{"CheckpointEvery", c.CheckpointEvery, 0}, {"WarmUp", c.WarmUp, -most},
+	} {
+		if n.value < n.least || n.value > most {
+			return fmt.Errorf("prefinetune: %s is %d; want %d to %d", n.name, n.value, n.least, most)
+		}
+	}
+	for _, x := range []struct {
+		name  string
+		value float64
+	}{{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}} {
+		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
+			return fmt.Errorf("prefinetune: %s is %g; want a finite number", x.name, x.value)
+		}
+	}
+	if c.LR < 0 {
+		return fmt.Errorf("prefinetune: LR is %g; want a positive number", c.LR)
+	}
+	return nil
+}
+
 func (c Config) withDefaults() Config {
 	setInt := func(v *int, d int) {
 		if *v == 0 {
@@ -109,11 +137,21 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	if len(tasks) == 0 {
 		return nil, errors.New("prefinetune: no tasks to learn from")
 	}
+	names := map[string]bool{}
+	for _, tk := range tasks {
+		if names[tk.Name] { // heads and metrics go by the name
+			return nil, fmt.Errorf("prefinetune: two tasks are named %s", tk.Name)
+		}
+		names[tk.Name] = true
+	}
 	if tok.VocabSize() > encoder.Config.VocabSize {
 		return nil, fmt.Errorf("prefinetune: the tokenizer has %d tokens, the encoder's vocab_size is %d", tok.VocabSize(), encoder.Config.VocabSize)
 	}
 	if cfg.MaxLength == 0 {
 		cfg.MaxLength = min(encoder.Config.MaxLength(), 512)
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	if cfg.MaxLength < 16 || cfg.MaxLength > encoder.Config.MaxLength() || cfg.MaxLength > cfg.TokensPerBatch {
@@ -247,7 +285,11 @@ func (t *Trainer) open() error {
 	if warning != "" {
 		t.cfg.Warn(warning)
 	}
-	if t.step > 0 {
+	switch {
+	case t.step == t.cfg.Steps:
+		t.cfg.Warn(fmt.Sprintf("%s holds this run, complete at step %d: nothing left to train", t.cfg.Out, t.step))
+		return nil
+	case t.step > 0:
 		t.cfg.Warn(fmt.Sprintf("resuming at step %d of %d", t.step, t.cfg.Steps))
 		return nil
 	}

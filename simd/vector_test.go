@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 )
 
 // vectorLengths cover every rest of every kernel, and more than a block.
@@ -303,4 +304,48 @@ func testReductions[T float](t *testing.T, sum, sumSquares func([]T) T, dot func
 	if got := maxOf(nil); !math.IsInf(float64(got), -1) {
 		t.Errorf("MaxOf of nothing: %v, want -Inf", got)
 	}
+}
+
+// BenchmarkVector measures kernels on 4096 elements, which stay in the
+// first-level cache.
+func BenchmarkVector(b *testing.B) {
+	const n = 4096
+	dst, x, y, z := make([]float32, n), randomSlice[float32](n), randomSlice[float32](n + 1)[:n], randomSlice[float32](n + 2)[:n]
+	var sink float32
+	for _, c := range []struct {
+		name string
+		run  func()
+	}{
+		{"Add", func() { SAdd(dst, x, y) }},
+		{"Div", func() { SDiv(dst, x, y) }},
+		{"Max", func() { SMax(dst, x, y) }},
+		{"Less", func() { SLess(dst, x, y) }},
+		{"Select", func() { SSelect(dst, x, y, z) }},
+		{"MulAdd", func() { SMulAdd(dst, x, y, z) }},
+		{"Axpy", func() { SAxpy(1e-9, x, dst) }},
+		{"Fill", func() { SFill(dst, 1) }},
+		{"Sqrt", func() { SSqrt(dst, x) }},
+		{"Exp", func() { SExp(dst, x) }},
+		{"Log", func() { SLog(dst, x) }},
+		{"Tanh", func() { STanh(dst, x) }},
+		{"Erf", func() { SErf(dst, x) }},
+		{"Sum", func() { sink += SSum(x) }},
+		{"Dot", func() { sink += SDot(x, y) }},
+		{"MaxOf", func() { sink += SMaxOf(x) }},
+		{"Uniform", func() { SUniform(dst, 1, 2, 3) }},
+		{"BFloat16Round", func() { BFloat16Round(dst, x) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			best := time.Hour
+			for b.Loop() {
+				start := time.Now()
+				for range 20 {
+					c.run()
+				}
+				best = min(best, time.Since(start))
+			}
+			b.ReportMetric(float64(best.Nanoseconds())/(20*n), "best-ns/element")
+		})
+	}
+	_ = sink
 }

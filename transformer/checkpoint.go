@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
@@ -20,7 +21,8 @@ type stored struct {
 
 // Save writes an encoder and its tokenizer as a folder that Hugging Face's
 // RobertaModel.from_pretrained loads: config.json, model.safetensors, vocab.json,
-// merges.txt. Each file appears whole or not at all.
+// merges.txt. Each file appears whole or not at all. A pooler, which RobertaModel makes
+// anew unless it is told add_pooling_layer=False, is not part of it.
 func Save(dir string, e *Encoder, tok *tokenizer.Tokenizer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("transformer: %w", err)
@@ -37,7 +39,7 @@ func Save(dir string, e *Encoder, tok *tokenizer.Tokenizer) error {
 	if err != nil {
 		return fmt.Errorf("transformer: %w", err)
 	}
-	// The configuration comes last: a folder that has it is complete.
+	// The configuration comes last: a new folder that has it is complete.
 	path := filepath.Join(dir, "config.json")
 	if err := os.WriteFile(path+".writing", append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("transformer: %w", err)
@@ -61,7 +63,8 @@ func Load(dir string) (*Encoder, *tokenizer.Tokenizer, error) {
 		return nil, nil, err
 	}
 	if tok.VocabSize() > c.VocabSize {
-		return nil, nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, config.json says vocab_size %d", dir, tok.VocabSize(), c.VocabSize)
+		return nil, nil, fmt.Errorf("transformer: %s: vocab_size is %d, the tokenizer has %d tokens",
+			filepath.Join(dir, "config.json"), c.VocabSize, tok.VocabSize())
 	}
 	path := filepath.Join(dir, "model.safetensors")
 	f, err := safetensors.Open(path)
@@ -69,17 +72,21 @@ func Load(dir string) (*Encoder, *tokenizer.Tokenizer, error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	if err := fits(f, c); err != nil {
+	prefix := "roberta."
+	if _, ok := f.Info("embeddings.word_embeddings.weight"); ok {
+		prefix = "" // saved as a RobertaModel, without a head
+	}
+	if err := fits(f, prefix, c); err != nil {
 		return nil, nil, fmt.Errorf("transformer: %s: %w", path, err)
 	}
 	e := NewEncoder(c, device.Key{})
-	for _, entry := range nn.StateDict(&stored{e}) {
-		values, shape, err := f.ReadFloat32(entry.Name)
+	for _, entry := range nn.StateDict(e) {
+		if err := hasShape(f, prefix+entry.Name, entry.Tensor.Shape()...); err != nil {
+			return nil, nil, fmt.Errorf("transformer: %s: %w", path, err)
+		}
+		values, _, err := f.ReadFloat32(prefix + entry.Name)
 		if err != nil {
 			return nil, nil, err
-		}
-		if fmt.Sprint(shape) != fmt.Sprint(entry.Tensor.Shape()) {
-			return nil, nil, fmt.Errorf("transformer: %s: %s has shape %v, config.json asks for %v", path, entry.Name, shape, entry.Tensor.Shape())
 		}
 		autograd.Mutate(func(dst ...device.Slice) { entry.Tensor.Device().Write(dst[0], values) }, entry.Tensor)
 	}
@@ -87,25 +94,33 @@ func Load(dir string) (*Encoder, *tokenizer.Tokenizer, error) {
 }
 
 // fits checks, before memory is taken for what a configuration promises, that the file
-// has the tensors that decide its size.
-func fits(f *safetensors.File, c Config) error {
-	const words = "roberta.embeddings.word_embeddings.weight"
-	info, ok := f.Info(words)
+// has the tensors that decide how much.
+func fits(f *safetensors.File, prefix string, c Config) error {
+	embeddings := map[string]int{"word": c.VocabSize, "position": c.MaxPositionEmbeddings, "token_type": c.TypeVocabSize}
+	for _, name := range []string{"word", "position", "token_type"} {
+		if err := hasShape(f, prefix+"embeddings."+name+"_embeddings.weight", embeddings[name], c.HiddenSize); err != nil {
+			return err
+		}
+	}
+	for i := range c.NumHiddenLayers {
+		layer := fmt.Sprintf("%sencoder.layer.%d.", prefix, i)
+		if err := hasShape(f, layer+"attention.self.query.weight", c.HiddenSize, c.HiddenSize); err != nil {
+			return err
+		}
+		if err := hasShape(f, layer+"intermediate.dense.weight", c.IntermediateSize, c.HiddenSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasShape(f *safetensors.File, name string, want ...int) error {
+	info, ok := f.Info(name)
 	if !ok {
-		return fmt.Errorf("missing %s", words)
+		return fmt.Errorf("missing %s", name)
 	}
-	if want := []int{c.VocabSize, c.HiddenSize}; fmt.Sprint(info.Shape) != fmt.Sprint(want) {
-		return fmt.Errorf("%s has shape %v, config.json asks for %v", words, info.Shape, want)
-	}
-	if c.NumHiddenLayers > 0 {
-		last := fmt.Sprintf("roberta.encoder.layer.%d.intermediate.dense.weight", c.NumHiddenLayers-1)
-		info, ok := f.Info(last)
-		if !ok {
-			return fmt.Errorf("missing %s", last)
-		}
-		if want := []int{c.IntermediateSize, c.HiddenSize}; fmt.Sprint(info.Shape) != fmt.Sprint(want) {
-			return fmt.Errorf("%s has shape %v, config.json asks for %v", last, info.Shape, want)
-		}
+	if !slices.Equal(info.Shape, want) {
+		return fmt.Errorf("%s has shape %v, config.json asks for %v", name, info.Shape, want)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package transformer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -50,43 +51,51 @@ func (c Config) MaxLength() int { return c.MaxPositionEmbeddings - c.PadTokenID 
 
 // Validate reports the first field that no encoder can be built with.
 func (c Config) Validate() error {
-	switch {
-	case c.ModelType != "roberta":
+	// A configuration from a stranger must not ask for any amount of memory, nor
+	// overflow an int.
+	const most, mostLayers = 1 << 24, 1 << 10
+	sizes := []struct {
+		field            string
+		value, low, high int
+	}{
+		{"hidden_size", c.HiddenSize, 1, 1 << 16},
+		{"num_hidden_layers", c.NumHiddenLayers, 0, mostLayers},
+		{"num_attention_heads", c.NumAttentionHeads, 1, 1 << 16},
+		{"vocab_size", c.VocabSize, 1, most},
+		{"intermediate_size", c.IntermediateSize, 1, most},
+		{"max_position_embeddings", c.MaxPositionEmbeddings, 1, most},
+		{"type_vocab_size", c.TypeVocabSize, 1, most},
+		{"pad_token_id", c.PadTokenID, 0, c.VocabSize - 1},
+	}
+	if c.ModelType != "roberta" {
 		return fmt.Errorf("model_type %q: only \"roberta\" is supported", c.ModelType)
+	}
+	for _, s := range sizes {
+		if s.value < s.low || s.value > s.high {
+			return fmt.Errorf("%s is %d, want %d to %d", s.field, s.value, s.low, s.high)
+		}
+	}
+	switch {
 	case c.HiddenAct != "gelu":
 		return fmt.Errorf("hidden_act %q: only \"gelu\" is supported", c.HiddenAct)
-	case c.NumHiddenLayers < 0:
-		return fmt.Errorf("num_hidden_layers is %d", c.NumHiddenLayers)
-	case c.NumAttentionHeads < 1 || c.HiddenSize < 1 || c.HiddenSize%c.NumAttentionHeads != 0:
+	case c.HiddenSize%c.NumAttentionHeads != 0:
 		return fmt.Errorf("hidden_size %d does not divide into num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
 	case c.MaxLength() < 1:
 		return fmt.Errorf("max_position_embeddings %d leaves no position behind pad_token_id %d", c.MaxPositionEmbeddings, c.PadTokenID)
-	case c.HiddenDropout < 0 || c.HiddenDropout >= 1:
+	case !(c.HiddenDropout >= 0 && c.HiddenDropout < 1):
 		return fmt.Errorf("hidden_dropout_prob is %g", c.HiddenDropout)
-	case c.AttentionDropout < 0 || c.AttentionDropout >= 1:
+	case !(c.AttentionDropout >= 0 && c.AttentionDropout < 1):
 		return fmt.Errorf("attention_probs_dropout_prob is %g", c.AttentionDropout)
-	}
-	sizes := []struct {
-		field string
-		value int
-	}{
-		{"vocab_size", c.VocabSize}, {"intermediate_size", c.IntermediateSize}, {"type_vocab_size", c.TypeVocabSize},
-	}
-	for _, s := range sizes {
-		if s.value < 1 {
-			return fmt.Errorf("%s is %d", s.field, s.value)
-		}
-	}
-	const largest = 1 << 31 // a config from a stranger must not ask for any amount of memory
-	for _, n := range []int{c.VocabSize, c.MaxPositionEmbeddings, c.IntermediateSize, c.HiddenSize} {
-		if n >= largest/c.HiddenSize || c.NumHiddenLayers > 1000 {
-			return fmt.Errorf("a size of %d with hidden_size %d and %d layers is beyond reason", n, c.HiddenSize, c.NumHiddenLayers)
-		}
+	case !(c.InitializerRange >= 0):
+		return fmt.Errorf("initializer_range is %g", c.InitializerRange)
+	case !(c.LayerNormEps >= 0):
+		return fmt.Errorf("layer_norm_eps is %g", c.LayerNormEps)
 	}
 	return nil
 }
 
-// LoadConfig reads config.json from a folder.
+// LoadConfig reads config.json from a folder. Fields that an encoder does not need are
+// left aside; it is an error if one asks for another computation than an encoder's.
 func LoadConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
@@ -97,7 +106,22 @@ func LoadConfig(dir string) (Config, error) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
 	}
-	if err := c.Validate(); err != nil {
+	var other struct {
+		IsDecoder             bool   `json:"is_decoder"`
+		PositionEmbeddingType string `json:"position_embedding_type"`
+	}
+	if err := json.Unmarshal(data, &other); err != nil {
+		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
+	}
+	err = c.Validate()
+	switch {
+	case err != nil:
+	case other.IsDecoder:
+		err = errors.New("is_decoder is true: only encoders are supported")
+	case other.PositionEmbeddingType != "" && other.PositionEmbeddingType != "absolute":
+		err = fmt.Errorf("position_embedding_type %q: only \"absolute\" is supported", other.PositionEmbeddingType)
+	}
+	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
 	}
 	return c, nil

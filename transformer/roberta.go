@@ -78,17 +78,24 @@ func NewEncoder(c Config, key device.Key) *Encoder {
 // if a sequence is longer than the encoder has positions.
 func (e *Encoder) Encode(scope *autograd.Scope, b *Batch, dropout *device.Key) *autograd.Tensor {
 	b.check(e.Config)
-	x := scope.Frame(func() *autograd.Tensor { return e.Embeddings.forward(scope, b, e.Config, dropout) })
-	for i, layer := range e.Layers {
+	return e.encode(scope, b, len(e.Layers), dropout)
+}
+
+// encode returns the output of the first n layers. The frames are nested, not one
+// behind the other, so that a layer's input goes back when the layer is done.
+func (e *Encoder) encode(scope *autograd.Scope, b *Batch, n int, dropout *device.Key) *autograd.Tensor {
+	return scope.Frame(func() *autograd.Tensor {
+		if n == 0 {
+			return e.Embeddings.forward(scope, b, e.Config, dropout)
+		}
+		x := e.encode(scope, b, n-1, dropout)
 		var key *device.Key
 		if dropout != nil {
-			k := dropout.FoldInt(i)
+			k := dropout.FoldInt(n - 1)
 			key = &k
 		}
-		input := x
-		x = scope.Frame(func() *autograd.Tensor { return layer.forward(input, b.Segments, e.Config, key) })
-	}
-	return x
+		return e.Layers[n-1].forward(x, b.Segments, e.Config, key)
+	})
 }
 
 func (e *Embeddings) forward(scope *autograd.Scope, b *Batch, c Config, dropout *device.Key) *autograd.Tensor {

@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -34,39 +33,52 @@ const usage = `usage: muppet COMMAND [flags]
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		fmt.Fprint(os.Stderr, usage)
-		os.Exit(2)
-	default:
-		fmt.Fprintln(os.Stderr, "muppet:", err)
-		os.Exit(1)
-	}
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-var errUsage = errors.New("usage")
+// errUsage marks an error in the command line itself.
+var errUsage = errors.New("muppet -h lists the commands, muppet prefinetune -h its flags")
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// run runs a command line and returns the exit status: 0, 1 for a failure, 2 for a
+// command line that makes no sense.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := dispatch(ctx, args, stdout)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "muppet: %v\n", err)
+		return 2
+	}
+	fmt.Fprintf(stderr, "muppet: %v\n", err)
+	return 1
+}
+
+func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) == 0 {
-		return errUsage
+		return fmt.Errorf("no command\n%s%w", usage, errUsage)
 	}
-	switch command, rest := args[0], args[1:]; command {
-	case "prefinetune":
-		return prefinetuneCommand(ctx, rest, stdout, stderr)
-	case "tasks":
-		return tasksCommand(stdout)
-	case "version":
-		return versionCommand(stdout)
-	case "help", "-h", "-help", "--help":
-		_, err := io.WriteString(stdout, usage)
-		return err
-	default:
-		fmt.Fprintf(stderr, "muppet: unknown command %q\n", command)
-		return errUsage
+	command, rest := args[0], args[1:]
+	if command == "prefinetune" {
+		return prefinetuneCommand(ctx, rest, stdout)
 	}
+	simple := map[string]func(io.Writer) error{
+		"tasks": tasksCommand, "version": versionCommand,
+		"help": helpCommand, "-h": helpCommand, "-help": helpCommand, "--help": helpCommand,
+	}[command]
+	switch {
+	case simple == nil:
+		return fmt.Errorf("unknown command %q\n%s%w", command, usage, errUsage)
+	case len(rest) > 0:
+		return fmt.Errorf("%s: unexpected argument %q\n%s%w", command, rest[0], usage, errUsage)
+	}
+	return simple(stdout)
+}
+
+func helpCommand(w io.Writer) error {
+	_, err := io.WriteString(w, usage)
+	return err
 }
 
 func tasksCommand(w io.Writer) error {
@@ -74,14 +86,20 @@ func tasksCommand(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	list := table{left: map[int]bool{0: true, 1: true, 2: true}}
+	list.row("task", "family", "metric")
+	var notes []string
 	for _, t := range tasks {
-		note := ""
+		name := t.Name
 		if !t.Default {
-			note = "  (left out by default: " + t.Why + ")"
+			name += " *"
+			notes = append(notes, "  "+t.Name+": "+t.Why)
 		}
-		fmt.Fprintf(w, "%-26s %-15s %s%s\n", t.Name, t.Family, t.Metric, note)
+		list.row(name, string(t.Family), t.Metric)
 	}
-	return nil
+	list.write(w)
+	_, err = fmt.Fprintf(w, "\n%d tasks. * %d are left out of the default mix:\n%s\n", len(tasks), len(notes), strings.Join(notes, "\n"))
+	return err
 }
 
 func versionCommand(w io.Writer) error {

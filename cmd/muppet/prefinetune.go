@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,6 +29,7 @@ type prefinetuneFlags struct {
 	hidden       int
 	vocab        int
 	fewShotSeeds int
+	clipLength   bool // -max-length was not given: what the encoder has positions for is enough
 	cfg          prefinetune.Config
 }
 
@@ -43,47 +43,106 @@ func (p *paths) Set(v string) error {
 	return nil
 }
 
-func parsePrefinetune(args []string, stderr io.Writer) (*prefinetuneFlags, error) {
+const prefinetuneUsage = `usage: muppet prefinetune [flags]
+
+Trains an encoder on many tasks at once: every batch mixes the tasks, every loss is
+divided by the log of the number of choices. Without flags it trains on eight small
+tasks that come with the program, then fine-tunes on a ninth.
+
+  muppet prefinetune                                         the embedded tasks
+  muppet prefinetune -data DIR -dry-run                      look at the catalog's datasets below DIR
+  muppet prefinetune -tasks DIR -data DIR -out DIR           train on the tasks described in a folder
+
+Ctrl-C writes a checkpoint; the same command resumes. Where a default depends on the
+tasks, the first is for the embedded ones, the second for all others.
+
+`
+
+// parsePrefinetune returns nil for a command line that only asks for help.
+func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error) {
 	f := &prefinetuneFlags{}
 	set := flag.NewFlagSet("muppet prefinetune", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set.SetOutput(io.Discard) // an error is printed once, by the caller
+	set.Usage = func() {}
 	set.Var(&f.tasks, "tasks", "task `file` or folder of task files; may be repeated (default: embedded tasks, or, with -data, the catalog)")
 	set.StringVar(&f.data, "data", "", "`folder` that the task files' paths start from")
 	set.BoolVar(&f.all, "all", false, "train also on tasks that are left out of the default mix")
 	set.BoolVar(&f.dryRun, "dry-run", false, "read everything, show what would be trained on, and stop")
-	set.StringVar(&f.cfg.Out, "out", "", "`folder` for checkpoints, metrics, model and report (default runs/embedded without -data, runs/tasks with it)")
+	set.StringVar(&f.cfg.Out, "out", "", "`folder` for checkpoints, metrics, model and report (default runs/embedded, runs/tasks)")
 	set.StringVar(&f.init, "init", "", "start from the encoder and tokenizer in this Hugging Face `folder` (default: fresh ones)")
-	set.IntVar(&f.layers, "layers", 0, "layers of a fresh encoder (default 2 embedded, 4 with -data)")
-	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh encoder (default 128 embedded, 256 with -data)")
-	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800 embedded, 8000 with -data)")
-	set.IntVar(&f.cfg.Steps, "steps", 0, "updates (default 600 embedded, 1000 with -data)")
-	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 2048 embedded, 4096 with -data)")
-	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128 embedded, 256 with -data)")
-	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3 for a fresh encoder, 1e-5 with -init)")
+	set.IntVar(&f.layers, "layers", 0, "layers of a fresh encoder (default 2, 4)")
+	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh encoder (default 96, 256)")
+	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800, 8000)")
+	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 3000, 2000)")
+	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 1024, 4096)")
+	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128, 256)")
+	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 5e-4, or 1e-5 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
-	}
-	if set.NArg() > 0 {
-		return nil, fmt.Errorf("prefinetune: unexpected argument %q", set.Arg(0))
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, prefinetuneUsage)
+		set.SetOutput(stdout)
+		set.PrintDefaults()
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("prefinetune: %w\n%w", err, errUsage)
+	case set.NArg() > 0:
+		return nil, fmt.Errorf("prefinetune: unexpected argument %q\n%w", set.Arg(0), errUsage)
 	}
 	f.cfg.Seed = *seed
-	f.fill()
+	given := map[string]bool{}
+	set.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	if err := f.check(given); err != nil {
+		return nil, fmt.Errorf("prefinetune: %w\n%w", err, errUsage)
+	}
+	f.fill(given)
 	return f, nil
+}
+
+// check refuses flags that no run can be made with, before any data is read.
+func (f *prefinetuneFlags) check(given map[string]bool) error {
+	for _, n := range []struct {
+		name               string
+		value, least, most int
+	}{
+		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20},
+		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"max-length", f.cfg.MaxLength, 16, 1e6},
+		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9},
+		{"few-shot-seeds", f.fewShotSeeds, 0, 1000},
+	} {
+		if given[n.name] && (n.value < n.least || n.value > n.most) {
+			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
+		}
+	}
+	if given["lr"] && !(f.cfg.LR > 0 && f.cfg.LR <= math.MaxFloat64) { // not so for NaN
+		return fmt.Errorf("-lr %g: want a positive number", f.cfg.LR)
+	}
+	if d := f.cfg.WeightDecay; given["weight-decay"] && !(d >= 0 && d <= math.MaxFloat64) {
+		return fmt.Errorf("-weight-decay %g: want a number that is not negative", d)
+	}
+	for _, name := range []string{"layers", "hidden", "vocab"} {
+		if given["init"] && given[name] {
+			return fmt.Errorf("-%s describes a fresh encoder, and -init says to use another", name)
+		}
+	}
+	return nil
 }
 
 // embedded reports whether the run is on the tasks that come with the program.
 func (f *prefinetuneFlags) embedded() bool { return f.data == "" && len(f.tasks) == 0 }
 
 // fill sets what the flags left open.
-func (f *prefinetuneFlags) fill() {
+func (f *prefinetuneFlags) fill(given map[string]bool) {
+	if given["warm-up"] && f.cfg.WarmUp == 0 {
+		f.cfg.WarmUp = -1 // none; to the trainer, zero is the default
+	}
+	if given["weight-decay"] && f.cfg.WeightDecay == 0 {
+		f.cfg.WeightDecay = -1
+	}
 	pick := func(v *int, embedded, real int) {
 		if *v == 0 {
 			*v = real
@@ -93,13 +152,20 @@ func (f *prefinetuneFlags) fill() {
 		}
 	}
 	pick(&f.layers, 2, 4)
-	pick(&f.hidden, 128, 256)
+	pick(&f.hidden, 96, 256)
 	pick(&f.vocab, 800, 8000)
-	pick(&f.cfg.Steps, 600, 1000)
-	pick(&f.cfg.TokensPerBatch, 2048, 4096)
-	pick(&f.cfg.MaxLength, 128, 256)
+	pick(&f.cfg.Steps, 3000, 2000)
+	pick(&f.cfg.TokensPerBatch, 1024, 4096)
+	if !given["max-length"] {
+		pick(&f.cfg.MaxLength, 128, 256)
+		f.cfg.MaxLength = min(f.cfg.MaxLength, f.cfg.TokensPerBatch)
+		f.clipLength = true
+	}
 	if f.cfg.LR == 0 {
-		f.cfg.LR = 1e-3
+		f.cfg.LR = 5e-4
+		if f.embedded() {
+			f.cfg.LR = 1e-3
+		}
 		if f.init != "" {
 			f.cfg.LR = 1e-5
 		}
@@ -112,9 +178,9 @@ func (f *prefinetuneFlags) fill() {
 	}
 }
 
-func prefinetuneCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f, err := parsePrefinetune(args, stderr)
-	if err != nil {
+func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) error {
+	f, err := parsePrefinetune(args, stdout)
+	if f == nil {
 		return err
 	}
 	tasks, err := f.load(stdout)
@@ -124,6 +190,9 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout, stderr io.Wr
 	encoder, tok, err := f.encoder(tasks, stdout)
 	if err != nil {
 		return err
+	}
+	if ctx.Err() != nil { // nothing is worth keeping yet
+		return fmt.Errorf("prefinetune: %w before the first step", prefinetune.ErrInterrupted)
 	}
 	show := newProgress(stdout)
 	f.cfg.Progress = show.step
@@ -140,6 +209,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout, stderr io.Wr
 	if f.embedded() {
 		plain = prefinetune.Start{Name: "plain", Encoder: prefinetune.CopyEncoder(encoder)}
 	}
+	fmt.Fprintln(stdout, "A loss of 1 is what guessing evenly costs, in every task.")
 	result, err := trainer.Run(ctx)
 	show.end()
 	if err != nil {
@@ -174,16 +244,28 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	named := map[string]bool{} // files, unlike folders, ask for the task they describe
+	for _, path := range f.tasks {
+		named[filepath.Clean(path)] = true
+	}
 	var tasks []*task.Task
+	skipped := false
 	for _, t := range all {
 		switch {
 		case t.Family == task.Summarisation:
-			fmt.Fprintf(w, "left out: %s (summarisation needs an encoder-decoder)\n", t.Name)
-		case !t.Default && !f.all:
-			fmt.Fprintf(w, "left out: %s (%s; -all includes it)\n", t.Name, t.Why)
+			fmt.Fprintf(w, "left out: %s: summarisation needs an encoder-decoder\n", t.Name)
+		case !t.Default && !f.all && !named[t.Path]:
+			fmt.Fprintf(w, "left out: %s: %s\n", t.Name, t.Why)
+			skipped = true
 		default:
 			tasks = append(tasks, t)
 		}
+	}
+	if skipped {
+		fmt.Fprintln(w, "(-all takes in the tasks left out by default, -tasks with the path of one's file that one)")
+	}
+	if len(tasks) == 0 {
+		return nil, errors.New("prefinetune: every task is left out, none remains to learn from")
 	}
 	return tasks, nil
 }
@@ -191,7 +273,18 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 // encoder returns the encoder to start from with its tokenizer.
 func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transformer.Encoder, *tokenizer.Tokenizer, error) {
 	if f.init != "" {
-		return transformer.Load(f.init)
+		e, tok, err := transformer.Load(f.init)
+		if err != nil {
+			return nil, nil, fmt.Errorf("-init: %w", err)
+		}
+		if f.clipLength {
+			f.cfg.MaxLength = min(f.cfg.MaxLength, e.Config.MaxLength())
+		}
+		return e, tok, nil
+	}
+	const mostParameters = 1 << 31
+	if n := f.hidden * (12*f.layers*f.hidden + f.vocab); n > mostParameters {
+		return nil, nil, fmt.Errorf("prefinetune: -layers %d -hidden %d -vocab %d make about %d parameters; at most %d are allowed", f.layers, f.hidden, f.vocab, n, mostParameters)
 	}
 	texts, err := f.corpus(tasks)
 	if err != nil {
@@ -205,13 +298,13 @@ func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transforme
 		}
 	}, tokenizer.TrainConfig{VocabSize: f.vocab})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("prefinetune: -vocab: %w", err)
 	}
 	c := transformer.NewConfig(tok.VocabSize(), f.layers, f.hidden)
 	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
 	c.MaxPositionEmbeddings = f.cfg.MaxLength + c.PadTokenID + 1
 	if err := c.Validate(); err != nil {
-		return nil, nil, fmt.Errorf("prefinetune: %w", err)
+		return nil, nil, fmt.Errorf("prefinetune: -layers %d -hidden %d: %w", f.layers, f.hidden, err)
 	}
 	fmt.Fprintf(w, "fresh encoder: %d layers of %d, vocabulary of %d tokens trained on the tasks' texts\n", f.layers, f.hidden, tok.VocabSize())
 	return transformer.NewEncoder(c, autograd.NewKey(f.cfg.Seed).Fold("encoder")), tok, nil
@@ -262,9 +355,12 @@ func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Sta
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nFew-shot fine-tuning on %s, a task it has not seen: %d training examples, %d dev, %d seeds\n", held.Name, len(train), len(dev), len(seeds))
-	cfg := prefinetune.Config{Steps: 60, TokensPerBatch: 512, MaxLength: f.cfg.MaxLength, LR: 5e-4}
+	fmt.Fprintf(w, "\nFew-shot fine-tuning on %s, a task it has not seen: %d training examples, %d dev; seeds: %d\n", held.Name, len(train), len(dev), len(seeds))
+	cfg := prefinetune.Config{Steps: 120, TokensPerBatch: 512, MaxLength: min(f.cfg.MaxLength, 512), LR: 5e-4}
 	scores, err := prefinetune.FewShot(ctx, starts, tok, held, cfg, seeds)
+	if errors.Is(err, prefinetune.ErrInterrupted) {
+		return fmt.Errorf("%w; pre-finetuning is complete in %s, the same command repeats the fine-tuning", err, f.cfg.Out)
+	}
 	if err != nil {
 		return err
 	}
@@ -276,12 +372,18 @@ func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Sta
 		spread[s.Start] += (s.Score - mean[s.Start]) * (s.Score - mean[s.Start])
 	}
 	for _, s := range starts {
-		spread[s.Name] = math.Sqrt(spread[s.Name] / float64(max(1, len(seeds)-1)))
-		fmt.Fprintf(w, "  from the %-14s start: %s %.3f ± %.3f (standard deviation over seeds)\n", s.Name, held.Metric, mean[s.Name], spread[s.Name])
+		fmt.Fprintf(w, "  start %-14s %s %.3f", s.Name, held.Metric, mean[s.Name])
+		if len(seeds) > 1 {
+			spread[s.Name] = math.Sqrt(spread[s.Name] / float64(len(seeds)-1))
+			fmt.Fprintf(w, " ± %.3f (standard deviation over seeds)", spread[s.Name])
+		}
+		fmt.Fprintln(w)
 	}
 	gain := mean[starts[1].Name] - mean[starts[0].Name]
 	verdict := fmt.Sprintf("The pre-finetuned start is better by %.3f on %s.", gain, held.Name)
 	switch noise := math.Hypot(spread[starts[0].Name], spread[starts[1].Name]); {
+	case len(seeds) == 1:
+		verdict = fmt.Sprintf("The two starts differ by %+.3f on %s; one seed says nothing of the spread.", gain, held.Name)
 	case math.Abs(gain) <= noise:
 		verdict = fmt.Sprintf("The two starts differ by %+.3f on %s, which is within the spread over seeds.", gain, held.Name)
 	case gain < 0:
@@ -291,10 +393,4 @@ func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Sta
 	r.Report.FewShot = scores
 	r.Report.Summary = append(r.Report.Summary, verdict)
 	return prefinetune.WriteReport(filepath.Join(f.cfg.Out, "report.html"), r.Report)
-}
-
-// isTerminal reports whether w is a terminal, where a progress line may be redrawn.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && terminal(int(file.Fd()))
 }

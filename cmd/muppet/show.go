@@ -3,15 +3,50 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
 	"github.com/muppet-go/muppet/prefinetune"
 )
 
-func terminal(fd int) bool { return term.IsTerminal(fd) }
+// isTerminal reports whether w is a terminal, where a progress line may be redrawn.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// table is text in columns: numbers to the right, the columns named in left to the left.
+type table struct {
+	left map[int]bool
+	rows [][]string
+}
+
+func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) write(w io.Writer) {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if t.left[i] {
+				line.WriteString(cell + space + "  ")
+			} else {
+				line.WriteString(space + cell + "  ")
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
 
 // progress shows how far a run is: on a terminal one line that is redrawn, elsewhere a
 // plain line now and then.
@@ -39,7 +74,7 @@ func (p *progress) step(s prefinetune.Progress) {
 		return
 	}
 	p.last = time.Now()
-	line := fmt.Sprintf("step %d/%d  loss %.3f  %.0f tokens/s  %s left", s.Step, s.Steps, p.loss, s.TokensPerSecond, s.Remaining.Round(time.Second))
+	line := fmt.Sprintf("step %*d/%d  loss %.3f  %6.0f tokens/s  %s left", len(fmt.Sprint(s.Steps)), s.Step, s.Steps, p.loss, s.TokensPerSecond, s.Remaining.Round(time.Second))
 	if p.redraw {
 		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
 		p.pending = true
@@ -75,27 +110,36 @@ func printCounts(w io.Writer, counts []prefinetune.TaskCount, cfg prefinetune.Co
 	if !all {
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "task\tfamily\ttrain\tdev\tshare\tmedian\tp90\tp99\tlongest\ttruncated\tdropped\tlabels\t")
+	t := table{left: map[int]bool{0: true, 1: true, 11: true}}
+	t.row("task", "family", "train", "dev", "share", "median", "p90", "p99", "longest", "truncated", "dropped", "labels")
 	for _, c := range counts {
-		labels := fmt.Sprint(c.Labels)
+		labels := strings.Trim(fmt.Sprint(c.Labels), "[]")
 		if len(c.Labels) == 0 {
 			labels = "-"
 		} else if len(c.Labels) > 8 {
-			labels = fmt.Sprintf("%v and %d more", c.Labels[:6], len(c.Labels)-6)
+			labels = fmt.Sprintf("%s and %d more", strings.Trim(fmt.Sprint(c.Labels[:6]), "[]"), len(c.Labels)-6)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.2f%%\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", c.Task.Name, c.Task.Family, c.Train, c.Dev, 100*c.Share,
-			c.Length.Median, c.Length.P90, c.Length.P99, c.Length.Max, c.Truncated, c.Dropped, labels)
+		t.row(c.Task.Name, string(c.Task.Family), fmt.Sprint(c.Train), fmt.Sprint(c.Dev), fmt.Sprintf("%.2f%%", 100*c.Share),
+			fmt.Sprint(c.Length.Median), fmt.Sprint(c.Length.P90), fmt.Sprint(c.Length.P99), fmt.Sprint(c.Length.Max),
+			fmt.Sprint(c.Truncated), fmt.Sprint(c.Dropped), labels)
 	}
-	t.Flush()
-	fmt.Fprintln(w, "share: of the examples to be sampled; lengths: tokens of a training sequence; truncated: training examples of which\npart is not seen at once; dropped: training examples whose answer fits no window; labels: training examples of each")
+	t.write(w)
+	fmt.Fprint(w, `
+train, dev         examples of each split
+share              of the examples to be sampled
+median ... longest tokens of a training sequence
+truncated          training examples of which part is not seen at once
+dropped            training examples whose answer fits no window
+labels             training examples of each label, or with the right choice in each place
+A dry run: nothing was trained, nothing written.
+`)
 }
 
 // printScores shows every task's dev score beside the baselines'.
 func printScores(w io.Writer, r *prefinetune.Result) {
-	fmt.Fprintf(w, "\n%d steps in %s\n", r.Steps, r.Elapsed.Round(time.Second))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "task\tfamily\tseen\tmetric\tn\tmajority\tbag of words\tours\t± s.e.\t\t")
+	fmt.Fprintf(w, "\nScores after %d steps (%s of training in this call)\n", r.Steps, r.Elapsed.Round(time.Second))
+	t := table{left: map[int]bool{0: true, 1: true, 3: true, 9: true}}
+	t.row("task", "family", "seen", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
 	beaten := 0
 	for i, s := range r.Scores {
 		mark := ""
@@ -103,11 +147,12 @@ func printScores(w io.Writer, r *prefinetune.Result) {
 			mark = "*"
 			beaten++
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%s\t%s\t%s\t%.3f\t%s\t\n", s.Task, s.Family, r.Sampled[i], s.Metric, s.N,
-			score(s.Majority), score(s.BagOfWords), score(s.Ours), s.StdErr, mark)
+		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), s.Metric, fmt.Sprint(s.N),
+			score(s.Majority), score(s.BagOfWords), score(s.Ours), score(s.StdErr), mark)
 	}
-	t.Flush()
-	fmt.Fprintf(w, "* better than the majority baseline by more than two standard errors: %d of %d tasks\n", beaten, len(r.Scores))
+	t.write(w)
+	fmt.Fprintf(w, "seen: training examples sampled; dev: examples scored; s.e.: standard error of ours\n"+
+		"* better than the majority baseline by more than two standard errors: %d of %d tasks\n", beaten, len(r.Scores))
 	if r.Choiceless > 0 {
 		fmt.Fprintf(w, "%d sampled examples had nothing to choose among and cost 0\n", r.Choiceless)
 	}

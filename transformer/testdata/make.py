@@ -62,7 +62,6 @@ def make(name, seed, lengths, labels, **settings):
     real = mask.bool()
 
     mlm.double(), classifier.double(), span.double()
-    print(mlm.lm_head.bias.dtype, mlm.lm_head.decoder.weight.dtype)
     hidden = mlm.roberta(ids, attention_mask=mask).last_hidden_state
     mlm_logits = torch.cat([l[m] for l, m in zip(mlm(ids, attention_mask=mask).logits, masked)])
     class_logits = classifier(ids, attention_mask=mask).logits

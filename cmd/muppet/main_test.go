@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// muppet runs a command line and returns its exit status and what it printed.
+func muppet(ctx context.Context, args ...string) (status int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	status = run(ctx, args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// quick is an embedded run of a second.
+func quick(out string, more ...string) []string {
+	return append([]string{"prefinetune", "-steps", "4", "-few-shot-seeds", "1", "-layers", "1", "-hidden", "32", "-tokens", "512", "-out", out}, more...)
+}
+
+// want checks an outcome: the exit status, and parts of what was printed.
+func want(t *testing.T, what string, status, wantStatus int, printed string, parts ...string) {
+	t.Helper()
+	if status != wantStatus {
+		t.Errorf("%s: exit status %d, want %d\n%s", what, status, wantStatus, printed)
+	}
+	for _, p := range parts {
+		if !strings.Contains(printed, p) {
+			t.Errorf("%s: %q is not in\n%s", what, p, printed)
+		}
+	}
+}
+
+func TestSimpleCommands(t *testing.T) {
+	ctx := context.Background()
+	status, out, _ := muppet(ctx, "version")
+	want(t, "version", status, 0, out, "muppet ", "kernels: ", " in use", "generic", "device: cpu", "cores: ")
+	status, out, _ = muppet(ctx, "tasks")
+	want(t, "tasks", status, 0, out, "family", "AG_News", "RTE_SuperGLUE *", "RTE_SuperGLUE: ", "left out of the default mix")
+	status, out, _ = muppet(ctx, "-h")
+	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "version")
+	status, out, errs := muppet(ctx, "prefinetune", "-h")
+	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 3000, 2000)", "(default 5)")
+	if errs != "" {
+		t.Errorf("prefinetune -h printed an error: %s", errs)
+	}
+}
+
+func TestBadCommandLines(t *testing.T) {
+	for _, c := range []struct{ args, says string }{
+		{"", "usage: muppet COMMAND"},
+		{"trian", `unknown command "trian"`},
+		{"version now", `unexpected argument "now"`},
+		{"tasks inspect", `unexpected argument "inspect"`},
+		{"prefinetune -stesp 4", "not defined: -stesp"},
+		{"prefinetune steps", `unexpected argument "steps"`},
+		{"prefinetune -steps many", `"many"`},
+		{"prefinetune -steps -5", "-steps -5: want 1 to"},
+		{"prefinetune -steps 0", "-steps 0: want 1 to"},
+		{"prefinetune -layers -1", "-layers -1: want 1 to"},
+		{"prefinetune -layers 100000", "-layers 100000: want"},
+		{"prefinetune -hidden 0", "-hidden 0: want 1 to"},
+		{"prefinetune -hidden 9000000000", "-hidden 9000000000: want"},
+		{"prefinetune -vocab -7", "-vocab -7: want 1 to"},
+		{"prefinetune -tokens 1", "-tokens 1: want 16 to"},
+		{"prefinetune -max-length -3", "-max-length -3: want 16 to"},
+		{"prefinetune -checkpoint-every -1", "-checkpoint-every -1: want 1 to"},
+		{"prefinetune -few-shot-seeds -1", "-few-shot-seeds -1: want 0 to"},
+		{"prefinetune -warm-up -1", "-warm-up -1: want 0 to"},
+		{"prefinetune -lr nan", "-lr NaN: want a positive number"},
+		{"prefinetune -lr inf", "-lr +Inf: want a positive number"},
+		{"prefinetune -lr -1", "-lr -1: want a positive number"},
+		{"prefinetune -weight-decay nan", "-weight-decay NaN: want"},
+		{"prefinetune -seed -1", `"-1"`},
+		{"prefinetune -init x -layers 2", "-layers describes a fresh encoder"},
+	} {
+		status, out, errs := muppet(context.Background(), strings.Fields(c.args)...)
+		want(t, c.args, status, 2, errs, c.says, "muppet -h lists the commands")
+		if out != "" {
+			t.Errorf("%s: printed %q", c.args, out)
+		}
+	}
+}
+
+// TestImpossibleRuns has flags that are each in order and no run together.
+func TestImpossibleRuns(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	empty := t.TempDir()
+	broken := filepath.Join(t.TempDir(), "run", "model") // its weights' header is longer than the file
+	if status, _, errs := muppet(context.Background(), quick(filepath.Dir(broken), "-few-shot-seeds", "0")...); status != 0 {
+		t.Fatal(errs)
+	}
+	weights := bytes.Repeat([]byte{0xff, 0, 0, 0, 0, 0, 0, 0}, 2)
+	if err := os.WriteFile(filepath.Join(broken, "model.safetensors"), weights, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"-hidden", "200"}, []string{"-hidden 200"}},
+		{[]string{"-hidden", "16000", "-layers", "900"}, []string{"parameters"}},
+		{[]string{"-vocab", "100"}, []string{"-vocab", "100"}},
+		{[]string{"-tokens", "512", "-max-length", "600"}, []string{"600", "512"}},
+		{[]string{"-init", broken}, []string{"-init", filepath.Join(broken, "model.safetensors"), "header"}},
+		{[]string{"-init", empty}, []string{"-init", filepath.Join(empty, "config.json")}},
+		{[]string{"-init", filepath.Join(empty, "nowhere")}, []string{"-init", "nowhere"}},
+		{[]string{"-tasks", filepath.Join(empty, "no.yaml")}, []string{"no.yaml"}},
+		{[]string{"-tasks", empty}, []string{empty}},
+		{[]string{"-data", empty}, []string{"task AG_News", empty}},
+		{quick(filepath.Join(file, "out"))[1:], []string{file}},
+	} {
+		args := append([]string{"prefinetune"}, c.args...)
+		if c.args[0] != "-steps" {
+			args = append(args, "-out", filepath.Join(t.TempDir(), "out"))
+		}
+		status, _, errs := muppet(context.Background(), args...)
+		want(t, strings.Join(c.args, " "), status, 1, errs, c.says...)
+	}
+}
+
+func TestEmbeddedRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	ctx := context.Background()
+	status, printed, errs := muppet(ctx, quick(out)...)
+	want(t, "first run", status, 0, printed+errs, "fresh encoder: 1 layers of 32", "8 tasks", "step 4/4", "tokens/s",
+		"bag of words", "reading", "Few-shot", "start pre-finetuned", "Written:")
+	if strings.ContainsAny(printed, "\r\x1b") {
+		t.Errorf("control characters on a pipe:\n%q", printed)
+	}
+	_, written, _ := strings.Cut(printed, "Written:\n")
+	paths := strings.Fields(written)
+	if len(paths) != 4 {
+		t.Errorf("paths written: %q", paths)
+	}
+	for _, p := range paths {
+		if info, err := os.Stat(p); err != nil || info.Mode().IsRegular() && info.Size() == 0 {
+			t.Errorf("%s is said to be written: %v, %v", p, info, err)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(out, "report.html"))
+	if err != nil || !bytes.Contains(page, []byte("pre-finetuned")) {
+		t.Errorf("the report has no few-shot comparison (%v)", err)
+	}
+
+	status, again, errs := muppet(ctx, quick(out)...)
+	want(t, "second run", status, 0, again+errs, "complete at step 4: nothing left to train")
+	if strings.Contains(again, "step 4/4") {
+		t.Errorf("the second run trained again:\n%s", again)
+	}
+	if scoreLines(again) != scoreLines(printed) || scoreLines(again) == "" {
+		t.Errorf("the second run's scores are\n%s\nthe first's\n%s", scoreLines(again), scoreLines(printed))
+	}
+
+	status, tuned, errs := muppet(ctx, "prefinetune", "-init", filepath.Join(out, "model"), "-steps", "2", "-few-shot-seeds", "0", "-out", filepath.Join(t.TempDir(), "next"))
+	want(t, "from the model written", status, 0, tuned+errs, "Scores after 2 steps")
+	if strings.Contains(tuned, "fresh encoder") {
+		t.Errorf("-init made a fresh encoder:\n%s", tuned)
+	}
+
+	before := contents(t, out)
+	status, _, errs = muppet(ctx, quick(out, "-seed", "2", "-lr", "0.5")...)
+	want(t, "another run into the same folder", status, 1, errs, out, "holds another run", "seed is 1 there, 2 here", "learning rate is 0.001 there, 0.5 here")
+	status, _, errs = muppet(ctx, quick(out, "-hidden", "64")...)
+	want(t, "another encoder into the same folder", status, 1, errs, "encoder hidden_size is 32 there, 64 here")
+	if got := contents(t, out); got != before {
+		t.Error("a refused run changed the folder")
+	}
+}
+
+// scoreLines returns the lines of scores.
+func scoreLines(printed string) string {
+	_, rest, _ := strings.Cut(printed, "Scores after")
+	_, rest, _ = strings.Cut(rest, "\n")
+	rest, _, _ = strings.Cut(rest, "Few-shot")
+	return rest
+}
+
+// contents returns names and contents of all files below a folder.
+func contents(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all.WriteString(path + "\x00" + string(data) + "\x00")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// cancelAt is a writer that cancels a context when a text is written.
+type cancelAt struct {
+	bytes.Buffer
+	text   string
+	cancel func()
+}
+
+func (c *cancelAt) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(c.text)) {
+		c.cancel()
+	}
+	return c.Buffer.Write(p)
+}
+
+func TestInterrupt(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	ctx, cancel := context.WithCancel(context.Background())
+	stdout := &cancelAt{text: "step 1/4", cancel: cancel}
+	var stderr bytes.Buffer
+	status := run(ctx, quick(out), stdout, &stderr)
+	want(t, "interrupted", status, 1, stderr.String(), "interrupted at step 1", out, "the same command resumes")
+	if _, err := os.Stat(filepath.Join(out, "checkpoints", "step-000001", "state.json")); err != nil {
+		t.Error(err)
+	}
+	status, printed, errs := muppet(context.Background(), quick(out)...)
+	want(t, "resumed", status, 0, printed+errs, "resuming at step 1 of 4", "step 4/4", "Scores after 4 steps")
+
+	ctx, cancel = context.WithCancel(context.Background())
+	cancel()
+	nothing := filepath.Join(t.TempDir(), "run")
+	status, _, errs = muppet(ctx, quick(nothing)...)
+	want(t, "interrupted before the first step", status, 1, errs, "interrupted before the first step")
+	if _, err := os.Stat(nothing); err == nil {
+		t.Error("a run that did not begin left a folder")
+	}
+
+	ctx, cancel = context.WithCancel(context.Background())
+	stdout, stderr = &cancelAt{text: "Few-shot", cancel: cancel}, bytes.Buffer{}
+	status = run(ctx, quick(out), stdout, &stderr)
+	want(t, "interrupted while fine-tuning", status, 1, stderr.String(), "interrupted", out, "the same command repeats the fine-tuning")
+}
+
+func TestDryRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	status, printed, errs := muppet(context.Background(), quick(out, "-dry-run")...)
+	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained")
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a dry run left a folder")
+	}
+	if strings.Contains(printed, "step 1/") {
+		t.Errorf("a dry run trained:\n%s", printed)
+	}
+}
+
+func TestDryRunOnRealData(t *testing.T) {
+	data := os.Getenv("MUPPET_DATA")
+	if data == "" {
+		data = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	if _, err := os.Stat(data); err != nil {
+		t.Skipf("no data: %v; set MUPPET_DATA", err)
+	}
+	if testing.Short() {
+		t.Skip("reads 35 datasets")
+	}
+	status, printed, errs := muppet(context.Background(), "prefinetune", "-data", data, "-dry-run", "-vocab", "1000", "-layers", "1", "-hidden", "32")
+	want(t, "dry run", status, 0, printed+errs, "left out: SST-5: ", "left out: XSum: summarisation needs an encoder-decoder", "BoolQ", "SQuAD_XQuAD-en")
+	m := regexp.MustCompile(`(?m)^(\d+) tasks, `).FindStringSubmatch(printed)
+	if m == nil {
+		t.Fatalf("no count of tasks in\n%s", printed)
+	}
+	if n, _ := strconv.Atoi(m[1]); n < 28 {
+		t.Errorf("%d tasks in the default mix, want at least 28", n)
+	}
+}
+
+// TestTasksFlag gives a folder and two files, one of a task that is no part of the
+// default mix and is named.
+func TestTasksFlag(t *testing.T) {
+	data := t.TempDir()
+	write := func(path, text string) string {
+		t.Helper()
+		path = filepath.Join(data, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("rows.tsv", strings.Repeat("a bright day\tgood\na dull day\tbad\n", 20))
+	yaml := func(name, more string) string {
+		return "name: " + name + "\nfamily: classification\nsource: made up\nlabels: [bad, good]\n" +
+			"files: {train: rows.tsv, dev: rows.tsv}\nformat: tsv\nheader: false\nexample: '{text: .[0], label: .[1]}'\n" + more
+	}
+	aside := "default: false\nwhy: a double\n"
+	write("folder/a.yaml", yaml("first", ""))
+	write("folder/b.yaml", yaml("second", ""))
+	write("folder/c.yaml", yaml("aside", aside))
+	third := write("third.yaml", yaml("third", ""))
+	fourth := write("fourth.yaml", yaml("fourth", aside))
+	folder := filepath.Join(data, "folder")
+
+	args := []string{"prefinetune", "-dry-run", "-data", data, "-vocab", "300", "-tasks", folder, "-tasks", third, "-tasks", fourth}
+	status, printed, errs := muppet(context.Background(), args...)
+	want(t, "files and folders", status, 0, printed+errs, "4 tasks", "first", "second", "third", "fourth", "left out: aside: a double", "-all")
+	status, printed, errs = muppet(context.Background(), append(args, "-all")...)
+	want(t, "-all", status, 0, printed+errs, "5 tasks")
+	status, _, errs = muppet(context.Background(), append(args, "-tasks", filepath.Join(folder, "a.yaml"))...)
+	want(t, "a task twice", status, 1, errs, "a.yaml", "first")
+}

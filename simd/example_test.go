@@ -1,0 +1,42 @@
+package simd_test
+
+import (
+	"fmt"
+
+	"github.com/muppet-go/muppet/simd"
+)
+
+// A linear layer: y = x·wᵀ + bias for two rows of three inputs and two outputs.
+func Example() {
+	const rows, in, out = 2, 3, 2
+	x := []float32{1, 2, 3, 4, 5, 6}
+	w := []float32{1, 0, -1, 0.5, 0.5, 0.5} // out rows of in weights
+	bias := []float32{10, 20}
+	y := make([]float32, rows*out)
+	for i := range rows {
+		copy(y[i*out:], bias)
+	}
+	simd.Sgemm(false, true, rows, out, in, 1, x, in, w, in, 1, y, out)
+	fmt.Println(y)
+	// Output: [8 23 8 27.5]
+}
+
+// A softmax: the largest element is taken off first, so that nothing overflows.
+func ExampleSExp() {
+	x := []float32{1000, 1001, 1002}
+	p := make([]float32, len(x))
+	simd.SAddScalar(p, x, -simd.SMaxOf(x))
+	simd.SExp(p, p)
+	simd.SMulScalar(p, p, 1/simd.SSum(p))
+	fmt.Printf("%.3f\n", p)
+	// Output: [0.090 0.245 0.665]
+}
+
+// Part of a stream of random numbers is the same wherever it is begun.
+func ExampleSUniform() {
+	all, part := make([]float32, 8), make([]float32, 3)
+	simd.SUniform(all, 1, 2, 0)
+	simd.SUniform(part, 1, 2, 5)
+	fmt.Println(part[0] == all[5], part[1] == all[6], part[2] == all[7])
+	// Output: true true true
+}

@@ -1,0 +1,266 @@
+package transformer
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
+)
+
+func newSaved(t *testing.T) (string, *Encoder, *tokenizer.Tokenizer) {
+	t.Helper()
+	tok, err := tokenizer.Train(slices.Values([]string{"low low lower lowest"}), tokenizer.TrainConfig{VocabSize: 265})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewConfig(tok.VocabSize()+1, 2, 8)
+	c.NumAttentionHeads, c.MaxPositionEmbeddings = 2, 20
+	e := NewEncoder(c, autograd.NewKey(1))
+	dir := filepath.Join(t.TempDir(), "new", "model")
+	if err := Save(dir, e, tok); err != nil {
+		t.Fatal(err)
+	}
+	return dir, e, tok
+}
+
+func sameWeights(a, b *Encoder) bool {
+	x, y := nn.Parameters(a), nn.Parameters(b)
+	for i := range x {
+		if x[i].Name != y[i].Name || !slices.Equal(x[i].Tensor.Float32s(), y[i].Tensor.Float32s()) {
+			return false
+		}
+	}
+	return len(x) == len(y)
+}
+
+func TestSaveLoad(t *testing.T) {
+	dir, e, tok := newSaved(t)
+	e2, tok2, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameWeights(e, e2) {
+		t.Error("weights differ")
+	}
+	e2.Config.Architectures = e.Config.Architectures
+	if a, _ := json.Marshal(e.Config); !bytes.Contains(a, []byte(`"hidden_size":8`)) {
+		t.Errorf("configuration %s", a)
+	} else if b, _ := json.Marshal(e2.Config); !bytes.Equal(a, b) {
+		t.Errorf("configuration %s became %s", a, b)
+	}
+	const text = "the lowest low"
+	if !slices.Equal(tok.Encode(text).IDs, tok2.Encode(text).IDs) {
+		t.Error("tokens differ")
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if err := Save(again, e2, tok2); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		a, err1 := os.ReadFile(filepath.Join(dir, f.Name()))
+		b, err2 := os.ReadFile(filepath.Join(again, f.Name()))
+		if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs when saved again (%v, %v)", f.Name(), err1, err2)
+		}
+	}
+}
+
+// TestLoadOtherLayouts reads an encoder out of files that Hugging Face's classes write:
+// RobertaModel without the prefix, others with heads.
+func TestLoadOtherLayouts(t *testing.T) {
+	dir, e, _ := newSaved(t)
+	path := filepath.Join(dir, "model.safetensors")
+	pooler := nn.NewLinear(8, 8, autograd.NewKey(2))
+	for name, model := range map[string]any{
+		"RobertaModel": &struct {
+			Encoder *Encoder   `name:""`
+			Pooler  *nn.Linear `name:"pooler.dense"`
+		}{e, pooler},
+		"RobertaForMaskedLM": &struct {
+			Encoder *Encoder      `name:"roberta"`
+			Head    *MaskedLMHead `name:"lm_head"`
+		}{e, NewMaskedLMHead(e.Config, autograd.NewKey(3))},
+	} {
+		if err := nn.Save(path, model); err != nil {
+			t.Fatal(err)
+		}
+		e2, _, err := Load(dir)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !sameWeights(e, e2) {
+			t.Errorf("%s: weights differ", name)
+		}
+	}
+}
+
+// edit changes fields of config.json; nil deletes one.
+func edit(t *testing.T, dir string, fields map[string]any) {
+	t.Helper()
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range fields {
+		if all[k] = v; v == nil {
+			delete(all, k)
+		}
+	}
+	if data, err = json.Marshal(all); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLoadConfigErrors(t *testing.T) {
+	type fields = map[string]any
+	for _, c := range []struct {
+		fields fields
+		want   string
+	}{
+		{fields{"model_type": "bert"}, `model_type "bert"`},
+		{fields{"model_type": nil}, `model_type ""`},
+		{fields{"hidden_act": "relu"}, `hidden_act "relu"`},
+		{fields{"num_attention_heads": 3}, "num_attention_heads 3"},
+		{fields{"num_attention_heads": 0}, "num_attention_heads is 0"},
+		{fields{"hidden_size": nil}, "hidden_size is 0"},
+		{fields{"hidden_size": 1 << 40}, "hidden_size is 1099511627776"},
+		{fields{"hidden_size": "8"}, "hidden_size"},
+		{fields{"vocab_size": -1}, "vocab_size is -1"},
+		{fields{"vocab_size": int64(1) << 62}, "vocab_size is 4611686018427387904"},
+		{fields{"num_hidden_layers": -1}, "num_hidden_layers is -1"},
+		{fields{"num_hidden_layers": 1 << 20}, "num_hidden_layers is 1048576"},
+		{fields{"intermediate_size": 1 << 30}, "intermediate_size is 1073741824"},
+		{fields{"type_vocab_size": 1 << 30}, "type_vocab_size is 1073741824"},
+		{fields{"max_position_embeddings": 1 << 30}, "max_position_embeddings is 1073741824"},
+		{fields{"max_position_embeddings": 2}, "max_position_embeddings 2"},
+		{fields{"pad_token_id": -9}, "pad_token_id is -9"},
+		{fields{"pad_token_id": 300}, "pad_token_id is 300"},
+		{fields{"hidden_dropout_prob": 1}, "hidden_dropout_prob is 1"},
+		{fields{"attention_probs_dropout_prob": -0.5}, "attention_probs_dropout_prob is -0.5"},
+		{fields{"layer_norm_eps": -1}, "layer_norm_eps is -1"},
+		{fields{"initializer_range": -1}, "initializer_range is -1"},
+		{fields{"is_decoder": true}, "is_decoder"},
+		{fields{"position_embedding_type": "relative_key"}, `position_embedding_type "relative_key"`},
+	} {
+		dir, _, _ := newSaved(t)
+		edit(t, dir, c.fields)
+		for _, load := range []func(string) error{
+			func(dir string) error { _, err := LoadConfig(dir); return err },
+			func(dir string) error { _, _, err := Load(dir); return err },
+		} {
+			err := load(dir)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Join(dir, "config.json")) {
+				t.Errorf("%v: error is %v, want the file and %q", c.fields, err, c.want)
+			}
+		}
+	}
+}
+
+func TestLoadConfigIgnoresOtherFields(t *testing.T) {
+	dir, e, _ := newSaved(t)
+	edit(t, dir, map[string]any{"classifier_dropout": nil, "id2label": map[string]string{"0": "LABEL_0"}, "is_decoder": false,
+		"position_embedding_type": "absolute", "transformers_version": "5", "use_cache": true, "dtype": "float32", "type_vocab_size": nil})
+	c, err := LoadConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.HiddenSize != e.Config.HiddenSize || c.TypeVocabSize != 1 {
+		t.Errorf("configuration %+v", c)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	const words, up = "roberta.embeddings.word_embeddings.weight", "roberta.encoder.layer.1.intermediate.dense.weight"
+	remove := func(file string) func(t *testing.T, dir string, e *Encoder) {
+		return func(t *testing.T, dir string, _ *Encoder) {
+			if err := os.Remove(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// without saves the weights again, one tensor left out or in another shape.
+	without := func(name string, shape ...int) func(t *testing.T, dir string, e *Encoder) {
+		return func(t *testing.T, dir string, e *Encoder) {
+			var entries []nn.Entry
+			for _, entry := range nn.StateDict(&stored{e}) {
+				if entry.Name != name {
+					entries = append(entries, entry)
+				} else if shape != nil {
+					entries = append(entries, nn.Entry{Name: name, Tensor: autograd.Zeros(shape...)})
+				}
+			}
+			if err := nn.SaveEntries(filepath.Join(dir, "model.safetensors"), entries); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const query, bias = "roberta.encoder.layer.0.attention.self.query.weight", "roberta.encoder.layer.1.attention.self.value.bias"
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, dir string, e *Encoder)
+		want  []string
+	}{
+		"no config":     {remove("config.json"), []string{"config.json"}},
+		"no weights":    {remove("model.safetensors"), []string{"model.safetensors"}},
+		"no vocabulary": {remove("vocab.json"), []string{"vocab.json"}},
+		"no merges":     {remove("merges.txt"), []string{"merges.txt"}},
+		"bad JSON": {func(t *testing.T, dir string, _ *Encoder) {
+			if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type": `), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"config.json", "unexpected end"}},
+		"no words":         {without(words), []string{"model.safetensors", "missing " + words}},
+		"words misshapen":  {without(words, 8, 266), []string{"model.safetensors", words + " has shape [8 266]", "[266 8]"}},
+		"no query":         {without(query), []string{"model.safetensors", "missing " + query}},
+		"no value bias":    {without(bias), []string{"model.safetensors", "missing " + bias}},
+		"bias misshapen":   {without(bias, 8, 1), []string{"model.safetensors", bias + " has shape [8 1]", "[8]"}},
+		"network too wide": {without(up, 33, 8), []string{"model.safetensors", up + " has shape [33 8]"}},
+		"too many layers": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"num_hidden_layers": 3}) },
+			[]string{"model.safetensors", "missing roberta.encoder.layer.2."}},
+		"small vocabulary": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"vocab_size": 264}) },
+			[]string{"config.json", "vocab_size is 264", "tokenizer has 265 tokens"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, e, _ := newSaved(t)
+			c.spoil(t, dir, e)
+			_, _, err := Load(dir)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range append(c.want, dir) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestEncodePanicsWhenTooLong(t *testing.T) {
+	_, e, _ := newSaved(t)
+	longest := e.Config.MaxLength()
+	e.Encode(nil, Pack(make([]int32, longest)), nil)
+	defer func() {
+		if r, _ := recover().(string); !strings.Contains(r, "sequence of 19 tokens for an encoder of 18") {
+			t.Errorf("panic is %q", r)
+		}
+	}()
+	e.Encode(nil, Pack(make([]int32, 2), make([]int32, longest+1)), nil)
+}
