@@ -53,6 +53,7 @@ TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Y0
@@ -181,6 +182,7 @@ TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Y0
@@ -275,6 +277,7 @@ TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Y0
@@ -341,6 +344,7 @@ TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Y0
@@ -381,6 +385,7 @@ TEXT ·dpackRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ ld+16(FP), R10
 	MOVQ k+24(FP), CX
 	SHLQ $3, R10
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI), Y0
@@ -405,6 +410,7 @@ TEXT ·dpackColumnsAVX2(SB), NOSPLIT, $0-32
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R12
 	LEAQ (R11)(R10*4), R13
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI), X0

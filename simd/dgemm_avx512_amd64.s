@@ -87,6 +87,7 @@ TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Z0
@@ -305,6 +306,7 @@ TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Z0
@@ -444,6 +446,7 @@ TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Z0
@@ -510,6 +513,7 @@ TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPD (DX), Z0
@@ -550,6 +554,7 @@ TEXT ·dpackRowsAVX512(SB), NOSPLIT, $0-32
 	MOVQ ld+16(FP), R10
 	MOVQ k+24(FP), CX
 	SHLQ $3, R10
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI), Z0
@@ -575,6 +580,7 @@ TEXT ·dpackColumnsAVX512(SB), NOSPLIT, $0-32
 	LEAQ (R10)(R10*4), R12
 	LEAQ (R11)(R10*4), R13
 	LEAQ (SI)(R10*8), AX
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI), X0

@@ -60,6 +60,7 @@ TEXT ·dAddAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -96,6 +97,7 @@ TEXT ·dSubAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -132,6 +134,7 @@ TEXT ·dMulAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -168,6 +171,7 @@ TEXT ·dDivAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -204,6 +208,7 @@ TEXT ·dMaxAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -250,6 +255,7 @@ TEXT ·dMinAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -296,6 +302,7 @@ TEXT ·dLessAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -334,6 +341,7 @@ TEXT ·dLessEqualAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -372,6 +380,7 @@ TEXT ·dEqualAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -411,6 +420,7 @@ TEXT ·dSelectsAVX2(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -452,6 +462,7 @@ TEXT ·dMulAddAVX2(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -489,6 +500,7 @@ TEXT ·dNegAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -522,6 +534,7 @@ TEXT ·dAbsAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -555,6 +568,7 @@ TEXT ·dSignAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -600,6 +614,7 @@ TEXT ·dSqrtAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -633,6 +648,7 @@ TEXT ·dFloorAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -667,6 +683,7 @@ TEXT ·dAddScalarAVX2(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -701,6 +718,7 @@ TEXT ·dMulScalarAVX2(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -735,6 +753,7 @@ TEXT ·dAxpyAVX2(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Y1
@@ -770,6 +789,7 @@ TEXT ·dFillAVX2(SB), NOSPLIT, $0-32
 	XORQ AX, AX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD Y0, (DI)(AX*1)

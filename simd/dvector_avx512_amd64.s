@@ -34,6 +34,7 @@ TEXT ·dAddAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -69,6 +70,7 @@ TEXT ·dSubAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -104,6 +106,7 @@ TEXT ·dMulAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -139,6 +142,7 @@ TEXT ·dDivAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -174,6 +178,7 @@ TEXT ·dMaxAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -219,6 +224,7 @@ TEXT ·dMinAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -264,6 +270,7 @@ TEXT ·dLessAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -301,6 +308,7 @@ TEXT ·dLessEqualAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -338,6 +346,7 @@ TEXT ·dEqualAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -376,6 +385,7 @@ TEXT ·dSelectsAVX512(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -416,6 +426,7 @@ TEXT ·dMulAddAVX512(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -452,6 +463,7 @@ TEXT ·dNegAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -484,6 +496,7 @@ TEXT ·dAbsAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -516,6 +529,7 @@ TEXT ·dSignAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -560,6 +574,7 @@ TEXT ·dSqrtAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -592,6 +607,7 @@ TEXT ·dFloorAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -625,6 +641,7 @@ TEXT ·dAddScalarAVX512(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -658,6 +675,7 @@ TEXT ·dMulScalarAVX512(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -691,6 +709,7 @@ TEXT ·dAxpyAVX512(SB), NOSPLIT, $0-56
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD (SI)(AX*1), Z1
@@ -725,6 +744,7 @@ TEXT ·dFillAVX512(SB), NOSPLIT, $0-32
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD Z0, (DI)(AX*1)

@@ -416,6 +416,7 @@ TEXT ·sExpAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS s42b20000<>(SB), Y1
@@ -495,6 +496,7 @@ TEXT ·sLogAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -590,6 +592,7 @@ TEXT ·sTanhAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -695,6 +698,7 @@ TEXT ·sErfAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1

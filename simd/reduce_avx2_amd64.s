@@ -48,6 +48,7 @@ TEXT ·sSumAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y3, Y3, Y3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -66,6 +67,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -110,6 +112,7 @@ TEXT ·sSumSquaresAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y3, Y3, Y3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -128,6 +131,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -173,6 +177,7 @@ TEXT ·sDotAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y3, Y3, Y3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -195,6 +200,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -242,6 +248,7 @@ TEXT ·sMaxOfAVX2(SB), NOSPLIT, $0-28
 	VMOVUPS sff800000<>(SB), Y3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -268,6 +275,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Y7
@@ -326,6 +334,7 @@ TEXT ·dSumAVX2(SB), NOSPLIT, $0-32
 	VXORPS Y3, Y3, Y3
 	SUBQ $16, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -344,6 +353,7 @@ single:
 	ADDQ $16, CX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -386,6 +396,7 @@ TEXT ·dSumSquaresAVX2(SB), NOSPLIT, $0-32
 	VXORPS Y3, Y3, Y3
 	SUBQ $16, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -404,6 +415,7 @@ single:
 	ADDQ $16, CX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -447,6 +459,7 @@ TEXT ·dDotAVX2(SB), NOSPLIT, $0-56
 	VXORPS Y3, Y3, Y3
 	SUBQ $16, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -469,6 +482,7 @@ single:
 	ADDQ $16, CX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -514,6 +528,7 @@ TEXT ·dMaxOfAVX2(SB), NOSPLIT, $0-32
 	VMOVUPD dfff0000000000000<>(SB), Y3
 	SUBQ $16, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Y7
@@ -540,6 +555,7 @@ single:
 	ADDQ $16, CX
 	SUBQ $4, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Y7

@@ -28,6 +28,7 @@ TEXT ·sSumAVX512(SB), NOSPLIT, $0-28
 	VXORPS Z3, Z3, Z3
 	SUBQ $64, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -46,6 +47,7 @@ single:
 	ADDQ $64, CX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -91,6 +93,7 @@ TEXT ·sSumSquaresAVX512(SB), NOSPLIT, $0-28
 	VXORPS Z3, Z3, Z3
 	SUBQ $64, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -109,6 +112,7 @@ single:
 	ADDQ $64, CX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -155,6 +159,7 @@ TEXT ·sDotAVX512(SB), NOSPLIT, $0-52
 	VXORPS Z3, Z3, Z3
 	SUBQ $64, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -177,6 +182,7 @@ single:
 	ADDQ $64, CX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -225,6 +231,7 @@ TEXT ·sMaxOfAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS sff800000<>(SB), Z3
 	SUBQ $64, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -251,6 +258,7 @@ single:
 	ADDQ $64, CX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS 0(SI)(AX*1), Z7
@@ -310,6 +318,7 @@ TEXT ·dSumAVX512(SB), NOSPLIT, $0-32
 	VXORPS Z3, Z3, Z3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -328,6 +337,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -371,6 +381,7 @@ TEXT ·dSumSquaresAVX512(SB), NOSPLIT, $0-32
 	VXORPS Z3, Z3, Z3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -389,6 +400,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -433,6 +445,7 @@ TEXT ·dDotAVX512(SB), NOSPLIT, $0-56
 	VXORPS Z3, Z3, Z3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -455,6 +468,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -501,6 +515,7 @@ TEXT ·dMaxOfAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSD dfff0000000000000<>(SB), Z3
 	SUBQ $32, CX
 	JL single
+	PCALIGN $32
 
 fours:
 	VMOVUPD 0(SI)(AX*1), Z7
@@ -527,6 +542,7 @@ single:
 	ADDQ $32, CX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPD 0(SI)(AX*1), Z7

@@ -53,6 +53,7 @@ TEXT ·sgemm6AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Y0
@@ -181,6 +182,7 @@ TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Y0
@@ -275,6 +277,7 @@ TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Y0
@@ -341,6 +344,7 @@ TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Y0
@@ -381,6 +385,7 @@ TEXT ·spackRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ ld+16(FP), R10
 	MOVQ k+24(FP), CX
 	SHLQ $2, R10
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI), Y0
@@ -406,6 +411,7 @@ TEXT ·spackColumnsAVX2(SB), NOSPLIT, $0-32
 	LEAQ (R10)(R10*4), R12
 	LEAQ (R11)(R10*4), R13
 	LEAQ (SI)(R10*8), AX
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI), X0

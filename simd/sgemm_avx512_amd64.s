@@ -87,6 +87,7 @@ TEXT ·sgemm12AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Z0
@@ -305,6 +306,7 @@ TEXT ·sgemm8AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Z0
@@ -444,6 +446,7 @@ TEXT ·sgemm2AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Z0
@@ -510,6 +513,7 @@ TEXT ·sgemm1AVX512(SB), NOSPLIT, $0-80
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	PCALIGN $32
 
 loop:
 	VMOVUPS (DX), Z0
@@ -550,6 +554,7 @@ TEXT ·spackRowsAVX512(SB), NOSPLIT, $0-32
 	MOVQ ld+16(FP), R10
 	MOVQ k+24(FP), CX
 	SHLQ $2, R10
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI), Z0
@@ -577,6 +582,7 @@ TEXT ·spackColumnsAVX512(SB), NOSPLIT, $0-32
 	LEAQ (SI)(R10*8), AX
 	LEAQ (AX)(R10*8), BX
 	LEAQ (BX)(R10*8), DX
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI), X0

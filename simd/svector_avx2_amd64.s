@@ -88,6 +88,7 @@ TEXT ·sAddAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -124,6 +125,7 @@ TEXT ·sSubAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -160,6 +162,7 @@ TEXT ·sMulAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -196,6 +199,7 @@ TEXT ·sDivAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -232,6 +236,7 @@ TEXT ·sMaxAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -278,6 +283,7 @@ TEXT ·sMinAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -324,6 +330,7 @@ TEXT ·sLessAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -362,6 +369,7 @@ TEXT ·sLessEqualAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -400,6 +408,7 @@ TEXT ·sEqualAVX2(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -439,6 +448,7 @@ TEXT ·sSelectsAVX2(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -480,6 +490,7 @@ TEXT ·sMulAddAVX2(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -517,6 +528,7 @@ TEXT ·sNegAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -550,6 +562,7 @@ TEXT ·sAbsAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -583,6 +596,7 @@ TEXT ·sSignAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -628,6 +642,7 @@ TEXT ·sSqrtAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -661,6 +676,7 @@ TEXT ·sFloorAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -695,6 +711,7 @@ TEXT ·sAddScalarAVX2(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -729,6 +746,7 @@ TEXT ·sMulScalarAVX2(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -763,6 +781,7 @@ TEXT ·sAxpyAVX2(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1
@@ -798,6 +817,7 @@ TEXT ·sFillAVX2(SB), NOSPLIT, $0-28
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS Y0, (DI)(AX*1)
@@ -827,6 +847,7 @@ TEXT ·sBFloat16RoundAVX2(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $8, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Y1

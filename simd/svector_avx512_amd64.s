@@ -50,6 +50,7 @@ TEXT ·sAddAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -85,6 +86,7 @@ TEXT ·sSubAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -120,6 +122,7 @@ TEXT ·sMulAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -155,6 +158,7 @@ TEXT ·sDivAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -190,6 +194,7 @@ TEXT ·sMaxAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -235,6 +240,7 @@ TEXT ·sMinAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -280,6 +286,7 @@ TEXT ·sLessAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -317,6 +324,7 @@ TEXT ·sLessEqualAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -354,6 +362,7 @@ TEXT ·sEqualAVX512(SB), NOSPLIT, $0-72
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -392,6 +401,7 @@ TEXT ·sSelectsAVX512(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -432,6 +442,7 @@ TEXT ·sMulAddAVX512(SB), NOSPLIT, $0-96
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -468,6 +479,7 @@ TEXT ·sNegAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -500,6 +512,7 @@ TEXT ·sAbsAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -532,6 +545,7 @@ TEXT ·sSignAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -576,6 +590,7 @@ TEXT ·sSqrtAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -608,6 +623,7 @@ TEXT ·sFloorAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -641,6 +657,7 @@ TEXT ·sAddScalarAVX512(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -674,6 +691,7 @@ TEXT ·sMulScalarAVX512(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -707,6 +725,7 @@ TEXT ·sAxpyAVX512(SB), NOSPLIT, $0-52
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1
@@ -741,6 +760,7 @@ TEXT ·sFillAVX512(SB), NOSPLIT, $0-28
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS Z0, (DI)(AX*1)
@@ -769,6 +789,7 @@ TEXT ·sBFloat16RoundAVX512(SB), NOSPLIT, $0-48
 	XORQ AX, AX
 	SUBQ $16, CX
 	JL rest
+	PCALIGN $32
 
 loop:
 	VMOVUPS (SI)(AX*1), Z1

@@ -75,6 +75,12 @@ func (a *assembler) op(name string, args ...any) {
 
 func (a *assembler) label(name string) { fmt.Fprintf(&a.text, "\n%s:\n", name) }
 
+// loop begins a loop where the processor fetches it whole.
+func (a *assembler) loop(label string) {
+	a.op("PCALIGN", "$32")
+	a.label(label)
+}
+
 func (a *assembler) comment(format string, args ...any) {
 	fmt.Fprintf(&a.text, "\t// "+format+"\n", args...)
 }

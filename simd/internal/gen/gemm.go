@@ -62,7 +62,7 @@ func microKernel(a *assembler, p precision, rows int) {
 	}
 	a.op("TESTQ", "CX", "CX")
 	a.op("JZ", "finish")
-	a.label("loop")
+	a.loop("loop")
 	a.op(mov, "(DX)", a.v(b0))
 	a.op(mov, fmt.Sprintf("%d(DX)", a.bytes), a.v(b1))
 	a.op("ADDQ", "R12", "DX")
@@ -115,7 +115,7 @@ func packRows(a *assembler, p precision) {
 	a.function(fmt.Sprintf("%spackRows%s", p.letter, a.title),
 		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
 	packArguments(a, p)
-	a.label("loop")
+	a.loop("loop")
 	mov := "VMOVU" + p.suffix
 	a.op(mov, "(SI)", a.v(0))
 	a.op(mov, fmt.Sprintf("%d(SI)", a.bytes), a.v(1))
@@ -166,7 +166,7 @@ func packColumns(a *assembler, p precision) {
 		base := "(" + pointers[i/8] + ")"
 		return base + []string{"", "(R10*1)", "(R10*2)", "(R11*1)", "(R10*4)", "(R12*1)", "(R11*2)", "(R13*1)"}[i%8]
 	}
-	a.label("loop")
+	a.loop("loop")
 	for half := range 2 {
 		base := half * a.bytes / p.bytes
 		for r := range step {

@@ -381,7 +381,7 @@ func (a *assembler) overVectors(p precision, body, rest func()) {
 	lanes := a.bytes / p.bytes
 	a.op("SUBQ", fmt.Sprint("$", lanes), "CX")
 	a.op("JL", "rest")
-	a.label("loop")
+	a.loop("loop")
 	body()
 	a.op("ADDQ", fmt.Sprint("$", a.bytes), "AX")
 	a.op("SUBQ", fmt.Sprint("$", lanes), "CX")

@@ -45,7 +45,7 @@ func randomFamily(a *assembler) {
 		a.op("MOVL", "$0xaaaa", "AX")
 		a.op("KMOVW", "AX", "K2")
 	}
-	a.label("loop")
+	a.loop("loop")
 	a.op("VMOVUPS", count, a.v(0))
 	a.op("VPSRLQ", "$32", count, a.v(1))
 	a.op("VPBROADCASTQ", "keyHi+32(FP)", a.v(2))

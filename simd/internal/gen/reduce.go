@@ -112,7 +112,7 @@ func reduceLoop(a *assembler, p precision, sources []string, term, rest func(v [
 	whole := func(source, to string) { a.op("VMOVU"+p.suffix, source, to) }
 	a.op("SUBQ", fmt.Sprint("$", 4*lanes), "CX")
 	a.op("JL", "single")
-	a.label("fours")
+	a.loop("fours")
 	for i := range 4 {
 		term(loadAll(whole, i*a.bytes), a.v(i))
 	}
