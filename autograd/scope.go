@@ -96,18 +96,6 @@ func (s *Scope) Frame(f func() *Tensor) *Tensor {
 	return y
 }
 
-// Release says that t and its views will not be used any more: its memory goes back
-// as if the frame that made it had ended. In a loop over layers it lets go of a layer's
-// input. Memory of another scope, or of none, is left alone.
-func (s *Scope) Release(t *Tensor) {
-	if st := t.store; s != nil && st.scope == s {
-		st.loose = true
-		if st.refs == 0 {
-			s.giveBack(st)
-		}
-	}
-}
-
 // mark is where a frame begins.
 func (s *Scope) mark() int {
 	if s == nil {

@@ -261,26 +261,3 @@ func TestGradInScope(t *testing.T) {
 	scope.Reset()
 	panics(t, func() { g.Float64s() }, "is used after")
 }
-
-func TestReleaseGivesBackWhatNobodyHolds(t *testing.T) {
-	scope := autograd.NewScope()
-	defer scope.Reset()
-	free := scope.New([]float32{1, 2})
-	scope.Release(free)
-	panics(t, func() { free.Float32s() }, "memory went back")
-
-	w := autograd.New([]float32{3, 4}).RequireGrad()
-	x := scope.New([]float32{5, 6})
-	y := autograd.Sum(scope.Of(w), ops.Mul(x, w))
-	scope.Release(x) // the product saved it
-	grads := autograd.NewGradients()
-	autograd.Backward(ops.Sum(y), grads)
-	if got := grads.Get(w).Float32s(); got[0] != 6 || got[1] != 7 {
-		t.Errorf("gradient %v, want [6 7]", got)
-	}
-	panics(t, func() { x.Float32s() }, "memory went back")
-	scope.Release(w) // not the scope's
-	if got := w.Float32s(); got[0] != 3 {
-		t.Errorf("a parameter was given back: %v", got)
-	}
-}

@@ -30,7 +30,7 @@ type everything struct {
 	base   `name:"base"`
 	Norm   *LayerNorm       `name:"norm"`
 	Blocks []*block         `name:"layer"`
-	Heads  map[string]any   `name:"heads"`
+	Heads  map[string]any   `name:"heads,nodecay"`
 	Pair   [2]Linear        `name:"pair"`
 	Joined *autograd.Tensor `name:"a.w|b.w|c.w,nodecay"`
 	Missed *Linear          `name:"missed"` // left nil
@@ -60,7 +60,7 @@ func TestParameters(t *testing.T) {
 	want := []string{
 		"base.scale[1] false 0", "norm.weight[2] true 0", "norm.bias[2] true 0",
 		"layer.0.weight[2] false 0", "layer.0.list.0[3] true 0", "layer.0.list.2[4] true 0", "layer.2.weight[5] false 0",
-		"heads.b[2] false 0", "heads.z.weight[1] false 0", "pair.0.weight[1] false 0", "pair.1.bias[2] true 0",
+		"heads.b[2] true 0", "heads.z.weight[1] true 0", "pair.0.weight[1] false 0", "pair.1.bias[2] true 0",
 		"a.w|b.w|c.w[6 2] true 3", "weight[1 1] false 0", "bias[1] true 0",
 	}
 	if !slices.Equal(got, want) {
@@ -215,6 +215,13 @@ func TestLoadErrorsChangeNothing(t *testing.T) {
 	}
 	check(path, "missing new", "fc1.bias has shape [4], want [2]", "unknown old.one", "unknown old.two")
 	check(filepath.Join(dir, "absent"))
+
+	// One tensor too many is an error too.
+	extra := filepath.Join(dir, "extra")
+	if err := SaveEntries(extra, []Entry{entry("fc1.weight", 2, 3), entry("fc1.bias", 2), entry("new", 1), entry("old", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	check(extra, "unknown old")
 
 	// The type is wrong in the last tensor only.
 	bad := filepath.Join(dir, "bad")

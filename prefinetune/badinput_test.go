@@ -180,7 +180,7 @@ func TestBadStart(t *testing.T) {
 		{"no vocabulary", remove("vocab.json"), []string{"vocab.json"}},
 		{"another model type", edit("config.json", replace(`"roberta"`, `"t5"`)), []string{"config.json", "model_type", "t5"}},
 		{"another width", edit("config.json", replace(`"hidden_size": 32`, `"hidden_size": 64`)), []string{"model.safetensors", "word_embeddings", "[500 32]", "[500 64]"}},
-		{"no room for the tokenizer", edit("config.json", replace(`"vocab_size": 500`, `"vocab_size": 400`)), []string{"config.json", "vocab_size 400", "500 tokens"}},
+		{"no room for the tokenizer", edit("config.json", replace(`"vocab_size": 500`, `"vocab_size": 400`)), []string{"config.json", "vocab_size is 400", "500 tokens"}},
 	} {
 		mustName(t, c.what, load(c.spoil), c.names...)
 	}

@@ -63,8 +63,8 @@ func Load(dir string) (*Encoder, *tokenizer.Tokenizer, error) {
 		return nil, nil, err
 	}
 	if tok.VocabSize() > c.VocabSize {
-		return nil, nil, fmt.Errorf("transformer: %s: vocab_size is %d, the tokenizer has %d tokens",
-			filepath.Join(dir, "config.json"), c.VocabSize, tok.VocabSize())
+		return nil, nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, more than vocab_size %d",
+			filepath.Join(dir, "config.json"), tok.VocabSize(), c.VocabSize)
 	}
 	path := filepath.Join(dir, "model.safetensors")
 	f, err := safetensors.Open(path)

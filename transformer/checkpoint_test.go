@@ -235,7 +235,7 @@ func TestLoadErrors(t *testing.T) {
 		"too many layers": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"num_hidden_layers": 3}) },
 			[]string{"model.safetensors", "missing roberta.encoder.layer.2."}},
 		"small vocabulary": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"vocab_size": 264}) },
-			[]string{"config.json", "vocab_size is 264", "tokenizer has 265 tokens"}},
+			[]string{"config.json", "vocab_size 264", "tokenizer has 265 tokens"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, e, _ := newSaved(t)

@@ -32,17 +32,24 @@ type Config struct {
 }
 
 // NewConfig returns RoBERTa's settings for an encoder of the given size: heads of 64
-// (or one head, if hidden is smaller), an intermediate size of 4·hidden, dropout 0.1,
+// (of 32, if hidden is below 256), an intermediate size of 4·hidden, dropout 0.1,
 // sequences of up to 512 tokens. Weights begin as large, for the width, as RoBERTa-base's:
 // with 0.02 at any width a narrow encoder learns slowly.
 func NewConfig(vocab, layers, hidden int) Config {
 	return Config{
 		Architectures: []string{"RobertaForMaskedLM"}, ModelType: "roberta",
 		VocabSize: vocab, HiddenSize: hidden, NumHiddenLayers: layers,
-		NumAttentionHeads: max(1, hidden/64), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
+		NumAttentionHeads: max(1, hidden/headSize(hidden)), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
 		HiddenDropout: 0.1, AttentionDropout: 0.1, MaxPositionEmbeddings: 514, TypeVocabSize: 1,
 		InitializerRange: 0.02 * math.Sqrt(768/float64(hidden)), LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
 	}
+}
+
+func headSize(hidden int) int {
+	if hidden < 256 {
+		return 32 // one or two heads can look at too few things at once
+	}
+	return 64
 }
 
 // MaxLength returns the longest sequence that has positions. Positions start behind

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
@@ -175,45 +176,71 @@ func TestDropoutKeys(t *testing.T) {
 		return p.model.Encoder.Encode(scope, Pack(p.Sequences...), key).Float32s()
 	}
 	one, two := autograd.NewKey(1), autograd.NewKey(2)
-	same := func(a, b []float32) bool {
-		for i := range a {
-			if a[i] != b[i] {
-				return false
-			}
-		}
-		return true
-	}
 	plain, first := encode(nil), encode(&one)
 	switch {
-	case !same(first, encode(&one)):
+	case !slices.Equal(first, encode(&one)):
 		t.Error("the same key drops differently")
-	case same(first, encode(&two)):
+	case slices.Equal(first, encode(&two)):
 		t.Error("different keys drop alike")
-	case same(first, plain):
+	case slices.Equal(first, plain):
 		t.Error("a key drops nothing")
-	case !same(plain, encode(nil)):
+	case !slices.Equal(plain, encode(nil)):
 		t.Error("without a key results differ")
 	}
 	p.model.Encoder.Config.HiddenDropout, p.model.Encoder.Config.AttentionDropout = 0, 0
-	if !same(plain, encode(&one)) {
+	if !slices.Equal(plain, encode(&one)) {
 		t.Error("no key is not the same as dropout 0")
 	}
 }
 
-func TestHeadDropoutKeys(t *testing.T) {
-	c := NewConfig(300, 1, 8)
-	h := NewClassificationHead(c, 3, autograd.NewKey(1))
-	hidden := nn.Normal(autograd.NewKey(2), 0, 1, 40, 8)
-	first := make([]int32, 40)
-	for i := range first {
-		first[i] = int32(i)
+// TestLayersDropOnTheirOwn makes each layer's result depend on nothing but its own last
+// mask: the masks of two layers must differ.
+func TestLayersDropOnTheirOwn(t *testing.T) {
+	c := NewConfig(300, 2, 32)
+	c.HiddenDropout = 0.5
+	e := NewEncoder(c, autograd.NewKey(1))
+	for _, l := range e.Layers {
+		l.AttentionNorm.Weight, l.Down.Bias = nn.Constant(0, 32), nn.Constant(1, 32)
+		l.Down.Weight = nn.Constant(0, 32, c.IntermediateSize)
 	}
-	score := func(seed uint64) float64 {
+	key := autograd.NewKey(2)
+	one := e.encode(nil, Pack(make([]int32, 8)), 1, &key).Float32s()
+	two := e.encode(nil, Pack(make([]int32, 8)), 2, &key).Float32s()
+	if slices.Equal(one, two) {
+		t.Error("both layers drop the same")
+	}
+	if again := e.encode(nil, Pack(make([]int32, 8)), 1, &key).Float32s(); !slices.Equal(one, again) {
+		t.Error("the same key drops differently")
+	}
+}
+
+// TestHeadDropout counts what passes two masks of probability one half: a quarter, and
+// not the half of two equal masks.
+func TestHeadDropout(t *testing.T) {
+	const d, n = 32, 40
+	c := NewConfig(300, 1, d)
+	c.HiddenDropout = 0.5
+	h := NewClassificationHead(c, d, autograd.NewKey(1))
+	identity := make([]float32, d*d)
+	for i := range d {
+		identity[i*d+i] = 1
+	}
+	h.Dense.Weight, h.OutProj.Weight = autograd.New(identity, d, d), autograd.New(identity, d, d)
+	first := make([]int32, n)
+	score := func(seed uint64) []float32 {
 		k := autograd.NewKey(seed)
-		y := h.Forward(hidden, first, &k)
-		return ops.Sum(ops.Mul(y, y)).Item()
+		return h.Forward(nn.Constant(1, 1, d), first, &k).Float32s()
 	}
-	if score(1) != score(1) || score(1) == score(2) {
+	kept := 0
+	for _, v := range score(1) {
+		if v != 0 {
+			kept++
+		}
+	}
+	if share := float64(kept) / (n * d); math.Abs(share-0.25) > 0.06 { // 5 standard errors
+		t.Errorf("%g passes both masks", share)
+	}
+	if !slices.Equal(score(1), score(1)) || slices.Equal(score(1), score(2)) {
 		t.Error("the key does not decide what is dropped")
 	}
 }

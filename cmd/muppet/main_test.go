@@ -45,7 +45,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
-	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 3000, 2000)", "(default 5)")
+	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2500, 2000)", "(default 5)")
 	if errs != "" {
 		t.Errorf("prefinetune -h printed an error: %s", errs)
 	}

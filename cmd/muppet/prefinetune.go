@@ -154,7 +154,7 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	pick(&f.layers, 2, 4)
 	pick(&f.hidden, 96, 256)
 	pick(&f.vocab, 800, 8000)
-	pick(&f.cfg.Steps, 3000, 2000)
+	pick(&f.cfg.Steps, 2500, 2000)
 	pick(&f.cfg.TokensPerBatch, 1024, 4096)
 	if !given["max-length"] {
 		pick(&f.cfg.MaxLength, 128, 256)
