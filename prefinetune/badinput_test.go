@@ -180,7 +180,7 @@ func TestBadStart(t *testing.T) {
 		{"no vocabulary", remove("vocab.json"), []string{"vocab.json"}},
 		{"another model type", edit("config.json", replace(`"roberta"`, `"t5"`)), []string{"config.json", "model_type", "t5"}},
 		{"another width", edit("config.json", replace(`"hidden_size": 32`, `"hidden_size": 64`)), []string{"model.safetensors", "word_embeddings", "[500 32]", "[500 64]"}},
-		{"no room for the tokenizer", edit("config.json", replace(`"vocab_size": 500`, `"vocab_size": 400`)), []string{"config.json", "vocab_size is 400", "500 tokens"}},
+		{"no room for the tokenizer", edit("config.json", replace(`"vocab_size": 500`, `"vocab_size": 400`)), []string{"config.json", "vocab_size", "400", "500 tokens"}},
 	} {
 		mustName(t, c.what, load(c.spoil), c.names...)
 	}
@@ -199,7 +199,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no tasks", e, nil, nil, []string{"no tasks"}},
 		{"one name twice", e, append(tasks[:2:2], tasks[1]), nil, []string{"two tasks are named " + tasks[1].Name}},
-		{"too small a vocabulary", transformer.NewEncoder(narrow, autograd.NewKey(1)), tasks, nil, []string{"500 tokens", "vocab_size is 400"}},
+		{"too small a vocabulary", transformer.NewEncoder(narrow, autograd.NewKey(1)), tasks, nil, []string{"500 tokens", "vocab_size", "400"}},
 		{"longer than the positions", e, tasks, func(c *Config) { c.MaxLength = 513 }, []string{"513", "512"}},
 		{"longer than a batch", e, tasks, func(c *Config) { c.MaxLength = 400; c.TokensPerBatch = 300 }, []string{"400", "300"}},
 		{"short sequences", e, tasks, func(c *Config) { c.MaxLength = 3 }, []string{"at most 3 tokens"}},

@@ -73,7 +73,7 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.layers, "layers", 0, "layers of a fresh encoder (default 2, 4)")
 	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh encoder (default 96, 256)")
 	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800, 8000)")
-	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 3000, 2000)")
+	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 2500, 2000)")
 	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 1024, 4096)")
 	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128, 256)")
 	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 5e-4, or 1e-5 with -init)")
