@@ -2,8 +2,10 @@ package simd
 
 import (
 	"fmt"
+	"github.com/muppet-go/muppet/internal/parallel"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -367,6 +369,63 @@ func benchmarkGemm[T float](b *testing.B, gemm, serial gemmFunc[T], p product[T]
 
 // BenchmarkTile measures the micro-kernels alone, on panels that stay in the
 // first-level cache: what products can reach at best.
+// BenchmarkGemmPeak alternates a product with the micro-kernel alone, on panels
+// in the first-level cache and on as many threads, which is all but the limit of
+// the multipliers. A processor that others use too is at times slower; the ratio
+// of the medians compares both at the same times. The best of each says what the
+// processor can do when left alone.
+func BenchmarkGemmPeak(b *testing.B) {
+	b.Run("S", func(b *testing.B) { benchmarkGemmPeak(b, active.sgemm, Sgemm, SgemmSerial) })
+	b.Run("D", func(b *testing.B) { benchmarkGemmPeak(b, active.dgemm, Dgemm, DgemmSerial) })
+}
+
+func benchmarkGemmPeak[T float](b *testing.B, kernels *gemmKernels[T], threaded, serial gemmFunc[T]) {
+	const (
+		n    = 1024
+		k    = 256
+		work = 2 * n * n * n
+	)
+	x, y, z := randomSlice[T](n*n), randomSlice[T](n*n), make([]T, n*n)
+	rows, nr := kernels.tiles[0].rows, kernels.nr
+	for _, c := range []struct {
+		name           string
+		transA, transB bool
+	}{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}} {
+		for _, v := range []struct {
+			name    string
+			gemm    gemmFunc[T]
+			threads int
+		}{{"serial", serial, 1}, {"threads", threaded, runtime.GOMAXPROCS(0)}} {
+			tiles := work / (2 * rows * nr * k) / 4 / v.threads
+			tile := func(i int) {
+				dst := make([]T, rows*nr)
+				for range tiles {
+					kernels.tiles[0].kernel(k, 1, &x[i*n], 1, rows, &y[i*n], nr, 0, &dst[0], nr)
+				}
+			}
+			b.Run(c.name+"/"+v.name, func(b *testing.B) {
+				var products, peaks []float64
+				for b.Loop() {
+					start := time.Now()
+					v.gemm(c.transA, c.transB, n, n, n, 1, x, n, y, n, 0, z, n)
+					products = append(products, work/time.Since(start).Seconds()/1e9)
+					start = time.Now()
+					parallel.For(v.threads, tile)
+					peaks = append(peaks, float64(2*rows*nr*k*tiles*v.threads)/time.Since(start).Seconds()/1e9)
+				}
+				slices.Sort(products)
+				slices.Sort(peaks)
+				product, peak := products[len(products)/2], peaks[len(peaks)/2]
+				b.ReportMetric(product, "GFLOP/s")
+				b.ReportMetric(peak, "peak-GFLOP/s")
+				b.ReportMetric(100*product/peak, "%peak")
+				b.ReportMetric(products[len(products)-1], "best-GFLOP/s")
+				b.ReportMetric(peaks[len(peaks)-1], "best-peak-GFLOP/s")
+			})
+		}
+	}
+}
+
 func BenchmarkTile(b *testing.B) {
 	b.Run("S", func(b *testing.B) { benchmarkTile(b, active.sgemm) })
 	b.Run("D", func(b *testing.B) { benchmarkTile(b, active.dgemm) })
