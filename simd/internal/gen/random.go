@@ -9,8 +9,8 @@ import (
 //
 // Each 64-bit lane holds one word of a block in its lower half, because that is
 // what VPMULUDQ multiplies; it ignores the upper half, in which the products
-// leave their own. Vectors 0 to 3 are the counter words, 4 and 5 the key words,
-// 6 and 7 the multipliers, 8 and 9 the key's steps.
+// leave their own. Two vectors of blocks are mixed at a time, since each is one
+// long chain of dependent instructions.
 func randomFamily(a *assembler) {
 	const (
 		rounds = 10
@@ -35,61 +35,71 @@ func randomFamily(a *assembler) {
 		}
 		return words
 	}
-	count := a.v(15)
+	key0, key1, mul0, mul1, count := a.v(8), a.v(9), a.v(10), a.v(11), a.v(12)
 	a.op("VPBROADCASTQ", "block+40(FP)", count)
 	a.op("VPADDQ", a.global("order", "block numbers by lane", 8, order...), count, count)
-	a.op("VMOVUPS", a.global("m0", "multiplier", 8, repeat(m0)...), a.v(6))
-	a.op("VMOVUPS", a.global("m1", "multiplier", 8, repeat(m1)...), a.v(7))
-	a.op("VBROADCASTSS", a.constant(single, uint64(math.Float32bits(0x1p-24))), a.v(14))
+	a.op("VMOVUPS", a.global("m0", "multiplier", 8, repeat(m0)...), mul0)
+	a.op("VMOVUPS", a.global("m1", "multiplier", 8, repeat(m1)...), mul1)
 	if a.name == "avx512" {
 		a.op("MOVL", "$0xaaaa", "AX")
 		a.op("KMOVW", "AX", "K2")
 	}
 	a.loop("loop")
-	a.op("VMOVUPS", count, a.v(0))
-	a.op("VPSRLQ", "$32", count, a.v(1))
-	a.op("VPBROADCASTQ", "keyHi+32(FP)", a.v(2))
-	a.op("VPSRLQ", "$32", a.v(2), a.v(3))
-	a.op("VPBROADCASTQ", "keyLo+24(FP)", a.v(4))
-	a.op("VPSRLQ", "$32", a.v(4), a.v(5))
-	c := []string{a.v(0), a.v(1), a.v(2), a.v(3)}
-	p0, p1 := a.v(8), a.v(9)
+	free := []string{a.v(13), a.v(14)}
+	var c [2][4]string // the counter words of both vectors
+	for i := range c {
+		for word := range c[i] {
+			c[i][word] = a.v(4*i + word)
+		}
+		a.op("VMOVUPS", count, c[i][0])
+		a.op("VPSRLQ", "$32", count, c[i][1])
+		a.op("VPBROADCASTQ", "keyHi+32(FP)", c[i][2])
+		a.op("VPSRLQ", "$32", c[i][2], c[i][3])
+		a.op("VPADDQ", a.global("blocks", "a vector of blocks", 8, repeat(uint64(lanes))...), count, count)
+	}
+	a.op("VPBROADCASTQ", "keyLo+24(FP)", key0)
+	a.op("VPSRLQ", "$32", key0, key1)
 	for round := range rounds {
 		if round > 0 {
-			a.op("VPADDQ", a.global("w0", "step of the key", 8, repeat(w0)...), a.v(4), a.v(4))
-			a.op("VPADDQ", a.global("w1", "step of the key", 8, repeat(w1)...), a.v(5), a.v(5))
+			a.op("VPADDQ", a.global("w0", "step of the key", 8, repeat(w0)...), key0, key0)
+			a.op("VPADDQ", a.global("w1", "step of the key", 8, repeat(w1)...), key1, key1)
 		}
-		a.op("VPMULUDQ", a.v(6), c[0], p0)
-		a.op("VPMULUDQ", a.v(7), c[2], p1)
-		// The low halves of the products are words 3 and 1 of the result, the
-		// high halves go into words 2 and 0.
-		a.op("VPSRLQ", "$32", p1, c[0])
-		xor3(a, a.v(4), c[1], c[0])
-		a.op("VPSRLQ", "$32", p0, c[2])
-		xor3(a, a.v(5), c[3], c[2])
-		c[1], p1 = p1, c[1]
-		c[3], p0 = p0, c[3]
-	}
-	// Words 0 and 1 side by side, words 2 and 3 too, then both.
-	for i := 0; i < 4; i += 2 {
-		a.op("VPSLLQ", "$32", c[i+1], c[i+1])
-		if a.name == "avx512" {
-			a.op("VMOVDQU32", c[i+1], "K2", c[i])
-		} else {
-			a.op("VPBLENDD", "$0xaa", c[i+1], c[i], c[i])
+		for i := range c {
+			x, p0, p1 := &c[i], free[0], free[1]
+			a.op("VPMULUDQ", mul0, x[0], p0)
+			a.op("VPMULUDQ", mul1, x[2], p1)
+			// The low halves of the products are words 3 and 1 of the result,
+			// the high halves go into words 2 and 0.
+			a.op("VPSRLQ", "$32", p1, x[0])
+			xor3(a, key0, x[1], x[0])
+			a.op("VPSRLQ", "$32", p0, x[2])
+			xor3(a, key1, x[3], x[2])
+			free[0], free[1] = x[1], x[3]
+			x[1], x[3] = p1, p0
 		}
 	}
-	a.op("VPUNPCKLQDQ", c[2], c[0], c[1])
-	a.op("VPUNPCKHQDQ", c[2], c[0], c[3])
-	for i, v := range []string{c[1], c[3]} {
-		a.op("VPSRLD", "$8", v, v)
-		a.op("VCVTDQ2PS", v, v)
-		a.op("VMULPS", a.v(14), v, v)
-		a.op("VMOVUPS", v, fmt.Sprintf("%d(DI)", i*a.bytes))
+	a.op("VBROADCASTSS", a.constant(single, uint64(math.Float32bits(0x1p-24))), key0)
+	for i, x := range c {
+		// Words 0 and 1 side by side, words 2 and 3 too, then both.
+		for word := 0; word < 4; word += 2 {
+			a.op("VPSLLQ", "$32", x[word+1], x[word+1])
+			if a.name == "avx512" {
+				a.op("VMOVDQU32", x[word+1], "K2", x[word])
+			} else {
+				a.op("VPBLENDD", "$0xaa", x[word+1], x[word], x[word])
+			}
+		}
+		a.op("VPUNPCKLQDQ", x[2], x[0], x[1])
+		a.op("VPUNPCKHQDQ", x[2], x[0], x[3])
+		for half, v := range []string{x[1], x[3]} {
+			a.op("VPSRLD", "$8", v, v)
+			a.op("VCVTDQ2PS", v, v)
+			a.op("VMULPS", key0, v, v)
+			a.op("VMOVUPS", v, fmt.Sprintf("%d(DI)", (2*i+half)*a.bytes))
+		}
 	}
-	a.op("VPADDQ", a.global("blocks", "a batch", 8, repeat(uint64(lanes))...), count, count)
-	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes), "DI")
-	a.op("SUBQ", fmt.Sprint("$", 4*lanes), "CX")
+	a.op("ADDQ", fmt.Sprint("$", 4*a.bytes), "DI")
+	a.op("SUBQ", fmt.Sprint("$", 8*lanes), "CX")
 	a.op("JNZ", "loop")
 	a.ret()
 }
