@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -179,6 +180,7 @@ func TestBadStart(t *testing.T) {
 		{"no weights", remove("model.safetensors"), []string{"model.safetensors"}},
 		{"no vocabulary", remove("vocab.json"), []string{"vocab.json"}},
 		{"another model type", edit("config.json", replace(`"roberta"`, `"t5"`)), []string{"config.json", "model_type", "t5"}},
+		{"a configuration without end", edit("config.json", func(b []byte) []byte { return append(b, make([]byte, 2<<20)...) }), []string{"config.json: larger than"}},
 		{"another width", edit("config.json", replace(`"hidden_size": 32`, `"hidden_size": 64`)), []string{"model.safetensors", "word_embeddings", "[500 32]", "[500 64]"}},
 		{"no room for the tokenizer", edit("config.json", replace(`"vocab_size": 500`, `"vocab_size": 400`)), []string{"config.json", "vocab_size", "400", "500 tokens"}},
 	} {
@@ -234,6 +236,32 @@ func TestOutFolderThatCannotBe(t *testing.T) {
 	}
 	if hashFile(t, file) != "precious" {
 		t.Error("the file in the way was written to")
+	}
+}
+
+// TestOutFolderInUse starts a run in a folder that another has open, and one whose
+// metrics were lost.
+func TestOutFolderInUse(t *testing.T) {
+	out := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	first := newTrainer(t, out, func(c *Config) {
+		c.Progress = func(Progress) {
+			_, err := newTrainer(t, out, nil).Run(context.Background())
+			mustName(t, "two runs in a folder", err, "metrics.jsonl", "in use")
+			cancel()
+		}
+	})
+	if _, err := first.Run(ctx); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(out, "metrics.jsonl"), 3); err != nil {
+		t.Fatal(err)
+	}
+	before := checkpointBytes(t, out)
+	_, err := newTrainer(t, out, nil).Run(context.Background())
+	mustName(t, "metrics lost", err, "metrics.jsonl has 3 bytes", "put the file back")
+	if !bytes.Equal(checkpointBytes(t, out), before) {
+		t.Error("the checkpoint changed")
 	}
 }
 

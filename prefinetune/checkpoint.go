@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/file"
 	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/simd"
 )
@@ -82,7 +84,7 @@ func (t *Trainer) save() error {
 	if err := os.Rename(temporary, final); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := file.SyncFolder(dir); err != nil {
 		return err
 	}
 	t.saved = t.step
@@ -154,7 +156,7 @@ func (t *Trainer) restore() (warning string, err error) {
 	t.step, t.saved, t.sampled, t.choiceless = s.Step, s.Step, s.Sampled, s.Choiceless
 	t.sampler.seek(s.Sampler)
 	if err := t.log.truncate(s.MetricsBytes); err != nil {
-		return fail(err)
+		return "", fmt.Errorf("prefinetune: cannot resume from %s: %w", dir, err)
 	}
 	if now := thisMachine(); now != s.Machine {
 		warning = fmt.Sprintf("this checkpoint was written on device %s with %s kernels on %s; on device %s with %s kernels on %s results differ in the last bits",
@@ -173,32 +175,17 @@ func writeJSON(path string, v any) error {
 }
 
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".writing-*")
-	if err != nil {
+	return file.Replace(path, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	defer os.Remove(f.Name()) // fails once it is renamed
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err2 := f.Close(); err == nil {
-		err = err2
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	return err
+	})
 }
 
+// maxJSON bounds run.json and state.json, in bytes; a thousand tasks take a tenth.
+const maxJSON = 1 << 20
+
 func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := file.Read(path, maxJSON)
 	if err != nil {
 		return err
 	}
@@ -208,20 +195,7 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// syncDir makes a rename in dir last. Some systems cannot sync folders.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// metricsLog is metrics.jsonl, one line a step.
+// metricsLog is metrics.jsonl, one line a step. Whoever has it open has the Out folder.
 type metricsLog struct {
 	f    *os.File
 	size int64
@@ -231,6 +205,11 @@ func openMetrics(path string) (*metricsLog, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
+	}
+	// Two processes on one folder would spoil each other's checkpoints.
+	if err := file.Lock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &metricsLog{f: f}, nil
 }
@@ -245,7 +224,7 @@ func (l *metricsLog) truncate(size int64) error {
 		return err
 	}
 	if info.Size() < size {
-		return fmt.Errorf("%s has %d bytes, the checkpoint was written at %d", l.f.Name(), info.Size(), size)
+		return fmt.Errorf("%s has %d bytes, fewer than the %d it had when the checkpoint was written (put the file back, or choose another folder)", l.f.Name(), info.Size(), size)
 	}
 	if err := l.f.Truncate(size); err != nil {
 		return err

@@ -3,12 +3,14 @@ package transformer
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/file"
 	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/nn/safetensors"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
@@ -41,10 +43,10 @@ func Save(dir string, e *Encoder, tok *tokenizer.Tokenizer) error {
 	}
 	// The configuration comes last: a new folder that has it is complete.
 	path := filepath.Join(dir, "config.json")
-	if err := os.WriteFile(path+".writing", append(data, '\n'), 0o644); err != nil {
-		return fmt.Errorf("transformer: %w", err)
-	}
-	if err := os.Rename(path+".writing", path); err != nil {
+	if err := file.Replace(path, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	}); err != nil {
 		return fmt.Errorf("transformer: %w", err)
 	}
 	return nil

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
+
+	"github.com/muppet-go/muppet/internal/file"
 )
 
 // Config describes a RoBERTa encoder, with the field names of Hugging Face's
@@ -101,11 +102,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// maxConfig is far more than any configuration has, in bytes.
+const maxConfig = 1 << 20
+
 // LoadConfig reads config.json from a folder. Fields that an encoder does not need are
 // left aside; it is an error if one asks for another computation than an encoder's.
 func LoadConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := file.Read(path, maxConfig)
 	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %w", err)
 	}

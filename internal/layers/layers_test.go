@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"autograd":          2,
 	"device":            1,
 	"simd":              0,
+	"internal/file":     0,
 	"internal/parallel": 0,
 	"internal/layers":   0,
 }

@@ -1,20 +1,17 @@
 package safetensors
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/muppet-go/muppet/internal/file"
 )
 
 // chunkSize is a multiple of every element's size.
@@ -95,7 +92,7 @@ func sizeOf(name string, dtype DType, shape []int) (int64, error) {
 //
 // An existing file stays untouched until the new one is complete and on disk; on an error nothing is left behind. Write
 // panics when two tensors share a name or when a name, type or shape is not one that a file can hold.
-func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
+func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	sorted := slices.Clone(tensors)
 	slices.SortStableFunc(sorted, func(a, b Tensor) int {
 		if wide := b.DType.Size() - a.DType.Size(); wide != 0 {
@@ -107,7 +104,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 	if len(header) > maxHeader {
 		return fmt.Errorf("safetensors: %s: header of %d bytes, the limit is %d", path, len(header), maxHeader)
 	}
-	return replace(path, func(w io.Writer) error {
+	err := file.Replace(path, func(w io.Writer) error {
 		if err := binary.Write(w, binary.LittleEndian, uint64(len(header))); err != nil {
 			return err
 		}
@@ -125,6 +122,10 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("safetensors: %s: %w", path, err)
+	}
+	return nil
 }
 
 // newHeader returns the JSON, padded so that the data after it starts at a multiple of 8 bytes, and each tensor's size.
@@ -173,47 +174,6 @@ func newHeader(tensors []Tensor, metadata map[string]string) ([]byte, []int64) {
 		header.WriteByte(' ')
 	}
 	return header.Bytes(), sizes
-}
-
-// replace writes a file beside path and, once it is on disk, gives it path's name.
-func replace(path string, write func(w io.Writer) error) (err error) {
-	temporary := fmt.Sprintf("%s.%016x.tmp", path, rand.Uint64())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(temporary)
-			err = fmt.Errorf("safetensors: %s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriterSize(f, chunkSize)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		return nil // which cannot sync a folder, and need not
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
 type countingWriter struct {

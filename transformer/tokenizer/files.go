@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/muppet-go/muppet/internal/file"
 )
 
 const (
@@ -56,23 +56,9 @@ func Load(dir string) (*Tokenizer, error) {
 
 // readFile reads a regular file of bounded size.
 func readFile(path string) ([]byte, error) {
-	// Asked before opening, because opening a pipe waits for its other end.
-	if stat, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
-	} else if !stat.Mode().IsRegular() {
-		return nil, fmt.Errorf("tokenizer: %s: not a regular file", path)
-	}
-	f, err := os.Open(path)
+	content, err := file.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
-	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("tokenizer: %s: larger than %d bytes", path, maxFile)
 	}
 	if !utf8.Valid(content) {
 		return nil, fmt.Errorf("tokenizer: %s: not UTF-8", path)
@@ -230,12 +216,15 @@ func (t *Tokenizer) Save(dir string) error {
 	for _, m := range t.merges {
 		fmt.Fprintf(&merges, "%s %s\n", t.tokens[m.left], t.tokens[m.right])
 	}
-	for _, file := range []struct{ name, content string }{
+	for _, f := range []struct{ name, content string }{
 		{vocabFile, vocab.String()},
 		{mergesFile, merges.String()},
 		{configFile, tokenizerConfig},
 	} {
-		if err := replace(filepath.Join(dir, file.name), file.content); err != nil {
+		if err := file.Replace(filepath.Join(dir, f.name), func(w io.Writer) error {
+			_, err := io.WriteString(w, f.content)
+			return err
+		}); err != nil {
 			return fmt.Errorf("tokenizer: %w", err)
 		}
 	}
@@ -262,40 +251,4 @@ func quote(s string) string {
 	encoder.SetEscapeHTML(false)
 	encoder.Encode(s) // which cannot fail: neither a string nor a Builder does
 	return strings.TrimSuffix(quoted.String(), "\n")
-}
-
-// replace writes a file beside path and, once it is on disk, gives it path's name. On an error nothing is left behind.
-func replace(path, content string) (err error) {
-	temporary := fmt.Sprintf("%s.%016x.tmp", path, rand.Uint64())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(temporary)
-		}
-	}()
-	if _, err := f.WriteString(content); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		return nil // which cannot sync a folder, and need not
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
