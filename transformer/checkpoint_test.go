@@ -264,3 +264,15 @@ func TestEncodePanicsWhenTooLong(t *testing.T) {
 	}()
 	e.Encode(nil, Pack(make([]int32, 2), make([]int32, longest+1)), nil)
 }
+
+func TestHeadsDivideAnyWidth(t *testing.T) {
+	for hidden, want := range map[int]int{8: 1, 16: 1, 96: 3, 100: 4, 101: 1, 128: 4, 200: 8, 256: 4, 300: 5, 768: 12, 1024: 16} {
+		c := NewConfig(10, 1, hidden)
+		if err := c.Validate(); err != nil {
+			t.Errorf("width %d: %v", hidden, err)
+		}
+		if c.NumAttentionHeads != want {
+			t.Errorf("width %d: %d heads, want %d", hidden, c.NumAttentionHeads, want)
+		}
+	}
+}

@@ -32,25 +32,35 @@ type Config struct {
 	EOSTokenID            int      `json:"eos_token_id"`
 }
 
-// NewConfig returns RoBERTa's settings for an encoder of the given size: heads of 64
-// (of 32, if hidden is below 256), an intermediate size of 4·hidden, dropout 0.1,
+// NewConfig returns RoBERTa's settings for an encoder of the given size: heads of about
+// 64 (of 32, if hidden is below 256) as hidden divides, an intermediate size of 4·hidden, dropout 0.1,
 // sequences of up to 512 tokens. Weights begin as large, for the width, as RoBERTa-base's:
 // with 0.02 at any width a narrow encoder learns slowly.
 func NewConfig(vocab, layers, hidden int) Config {
 	return Config{
 		Architectures: []string{"RobertaForMaskedLM"}, ModelType: "roberta",
 		VocabSize: vocab, HiddenSize: hidden, NumHiddenLayers: layers,
-		NumAttentionHeads: max(1, hidden/headSize(hidden)), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
+		NumAttentionHeads: heads(hidden), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
 		HiddenDropout: 0.1, AttentionDropout: 0.1, MaxPositionEmbeddings: 514, TypeVocabSize: 1,
 		InitializerRange: 0.02 * math.Sqrt(768/float64(hidden)), LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
 	}
 }
 
-func headSize(hidden int) int {
+// heads returns the number of heads that divides hidden into sizes nearest to the
+// wanted one.
+func heads(hidden int) int {
+	want := 64
 	if hidden < 256 {
-		return 32 // one or two heads can look at too few things at once
+		want = 32 // one or two heads can look at too few things at once
 	}
-	return 64
+	for off := range want / 2 {
+		for _, size := range []int{want - off, want + off} {
+			if hidden >= size && hidden%size == 0 {
+				return hidden / size
+			}
+		}
+	}
+	return 1
 }
 
 // MaxLength returns the longest sequence that has positions. Positions start behind

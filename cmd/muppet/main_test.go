@@ -106,7 +106,6 @@ func TestImpossibleRuns(t *testing.T) {
 		args []string
 		says []string
 	}{
-		{[]string{"-hidden", "200"}, []string{"-hidden 200"}},
 		{[]string{"-hidden", "16000", "-layers", "900"}, []string{"parameters"}},
 		{[]string{"-vocab", "100"}, []string{"-vocab", "100"}},
 		{[]string{"-tokens", "512", "-max-length", "600"}, []string{"600", "512"}},

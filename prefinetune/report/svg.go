@@ -213,7 +213,7 @@ func ticks(low, high float64, n int) []float64 {
 func number(v float64) string {
 	a := math.Abs(v)
 	switch {
-	case a >= 1e4 && a < 1e15:
+	case a >= 1e3 && a < 1e15:
 		return thousands(v)
 	case a != 0 && (a < 1e-3 || a >= 1e15):
 		s := strconv.FormatFloat(v, 'e', 1, 64)
