@@ -181,8 +181,8 @@ func writeFile(path string, data []byte) error {
 	})
 }
 
-// maxJSON bounds run.json and state.json, in bytes; a thousand tasks take a tenth.
-const maxJSON = 1 << 20
+// maxJSON bounds run.json and state.json, in bytes: far above what a run writes.
+const maxJSON = 1 << 26
 
 func readJSON(path string, v any) error {
 	data, err := file.Read(path, maxJSON)

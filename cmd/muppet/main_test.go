@@ -277,6 +277,12 @@ func TestDryRunOnRealData(t *testing.T) {
 	}
 }
 
+// TestAnyWidth asks for a hidden size that no usual head divides.
+func TestAnyWidth(t *testing.T) {
+	status, printed, errs := muppet(context.Background(), "prefinetune", "-dry-run", "-hidden", "202")
+	want(t, "a width of 202", status, 0, printed+errs, "fresh encoder: 2 layers of 202")
+}
+
 // TestTasksFlag gives a folder and two files, one of a task that is no part of the
 // default mix and is named.
 func TestTasksFlag(t *testing.T) {

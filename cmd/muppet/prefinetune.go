@@ -75,7 +75,7 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800, 8000)")
 	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 2500, 2000)")
 	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 1024, 4096)")
-	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128)")
+	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128, or 256 for -tasks with -init)")
 	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 7e-4, or 1e-5 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
@@ -161,7 +161,11 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	pick(&f.cfg.Steps, 2500, 2000)
 	pick(&f.cfg.TokensPerBatch, 1024, 4096)
 	if !given["max-length"] {
-		pick(&f.cfg.MaxLength, 128, 128)
+		real := 128
+		if f.init != "" {
+			real = 256 // what was trained on long texts can use them
+		}
+		pick(&f.cfg.MaxLength, 128, real)
 		f.cfg.MaxLength = min(f.cfg.MaxLength, f.cfg.TokensPerBatch)
 		f.clipLength = true
 	}

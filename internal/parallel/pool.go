@@ -10,9 +10,9 @@ const (
 	// spinWorker is how long an idle worker stays awake: longer than the gaps
 	// between the operations of a training step, and short enough that a
 	// process which has stopped computing soon uses no processor. It yields all
-	// the while, so that waiting longer than this costs others little; with 200
-	// µs, tasks of 500 µs between as much serial work took up to a third longer
-	// than on one goroutine (BenchmarkHandOver, on a busy machine).
+	// the while, so that staying awake costs others little. After serial work of
+	// 500 µs a worker that waited for 200 had to be woken, and BenchmarkHandOver
+	// showed no gain from two threads.
 	spinWorker = time.Millisecond
 
 	// spinCaller is how long a caller that has run out of indices stays awake

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
+
+	"github.com/muppet-go/muppet/internal/file"
 )
 
 // A File is an open safetensors file. Its header is in memory, its values stay on disk until they are read. It may be
@@ -22,13 +23,7 @@ type File struct {
 
 // Open opens a file and checks its whole header. The error names the file and what is wrong with which tensor.
 func Open(path string) (*File, error) {
-	// Asked before opening, because opening a pipe waits for its other end.
-	if stat, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	} else if !stat.Mode().IsRegular() {
-		return nil, fmt.Errorf("safetensors: %s: not a regular file", path)
-	}
-	f, err := os.Open(path)
+	f, err := file.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
@@ -37,13 +32,13 @@ func Open(path string) (*File, error) {
 		f.Close()
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	file, err := newFile(path, f, stat.Size())
+	opened, err := newFile(path, f, stat.Size())
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	file.close = f.Close
-	return file, nil
+	opened.close = f.Close
+	return opened, nil
 }
 
 func newFile(path string, r io.ReaderAt, size int64) (*File, error) {

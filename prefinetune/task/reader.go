@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
+
+	"github.com/muppet-go/muppet/internal/file"
 )
 
 // A file that a stranger wrote may be one endless line, an unclosed quote, or
@@ -45,15 +46,7 @@ type source struct {
 
 // open returns a reader of the file's records.
 func (s *source) open() (recordReader, io.Closer, error) {
-	// Opening a named pipe would wait for a writer.
-	info, err := os.Stat(s.path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: not a regular file", s.path)
-	}
-	f, err := os.Open(s.path)
+	f, err := file.Open(s.path)
 	if err != nil {
 		return nil, nil, err
 	}
