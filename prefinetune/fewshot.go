@@ -42,7 +42,7 @@ func FewShot(ctx context.Context, starts []Start, tok *tokenizer.Tokenizer, t *t
 			}
 			dev, predicted := tr.Evaluate(0)
 			score, _ := metrics.Score(t, dev, predicted)
-			results = append(results, report.FewShot{Start: start.Name, Seed: seed, Score: score})
+			results = append(results, report.FewShot{Task: t.Name, Start: start.Name, Seed: seed, Score: score})
 		}
 	}
 	return results, nil

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/muppet-go/muppet/prefinetune/report"
+	"github.com/muppet-go/muppet/prefinetune/task"
 )
 
 // muppet runs a command line and returns its exit status and what it printed.
@@ -45,7 +48,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
-	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2500, 2000)", "(default 5)")
+	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2500, 6000)", "(default 5)")
 	if errs != "" {
 		t.Errorf("prefinetune -h printed an error: %s", errs)
 	}
@@ -76,8 +79,11 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -lr inf", "-lr +Inf: want a positive number"},
 		{"prefinetune -lr -1", "-lr -1: want a positive number"},
 		{"prefinetune -weight-decay nan", "-weight-decay NaN: want"},
+		{"prefinetune -dropout 1", "-dropout 1: want at least 0 and less than 1"},
+		{"prefinetune -dropout nan", "-dropout NaN: want at least 0"},
 		{"prefinetune -seed -1", `"-1"`},
 		{"prefinetune -init x -layers 2", "-layers describes a fresh encoder"},
+		{"prefinetune -init x -dropout 0", "-dropout describes a fresh encoder"},
 	} {
 		status, out, errs := muppet(context.Background(), strings.Fields(c.args)...)
 		want(t, c.args, status, 2, errs, c.says, "muppet -h lists the commands")
@@ -131,7 +137,7 @@ func TestEmbeddedRun(t *testing.T) {
 	ctx := context.Background()
 	status, printed, errs := muppet(ctx, quick(out)...)
 	want(t, "first run", status, 0, printed+errs, "fresh encoder: 1 layers of 32", "8 tasks", "step 4/4", "tokens/s",
-		"bag of words", "reading", "Few-shot", "start pre-finetuned", "Written:")
+		"bag of words", "reading", "Few-shot", "care, ", "packing, ", "start pre-finetuned", "Written:")
 	if strings.ContainsAny(printed, "\r\x1b") {
 		t.Errorf("control characters on a pipe:\n%q", printed)
 	}
@@ -148,6 +154,10 @@ func TestEmbeddedRun(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("pre-finetuned")) {
 		t.Errorf("the report has no few-shot comparison (%v)", err)
+	}
+
+	if config, err := os.ReadFile(filepath.Join(out, "model", "config.json")); err != nil || !bytes.Contains(config, []byte(`"hidden_dropout_prob": 0,`)) {
+		t.Errorf("the embedded run's encoder has dropout (%v):\n%s", err, config)
 	}
 
 	status, again, errs := muppet(ctx, quick(out)...)
@@ -172,6 +182,30 @@ func TestEmbeddedRun(t *testing.T) {
 	want(t, "another encoder into the same folder", status, 1, errs, "encoder hidden_size is 32 there, 64 here")
 	if got := contents(t, out); got != before {
 		t.Error("a refused run changed the folder")
+	}
+}
+
+// TestVerdict has a gain that counts in both directions, and two that say nothing.
+func TestVerdict(t *testing.T) {
+	runs := func(scores ...float64) report.Start {
+		var all []report.FewShot
+		for i, s := range scores {
+			all = append(all, report.FewShot{Task: "care", Start: "a start", Seed: uint64(i), Score: s})
+		}
+		return report.ByStart(all)[0]
+	}
+	for _, c := range []struct {
+		plain, tuned report.Start
+		want         string
+	}{
+		{runs(0.5, 0.52), runs(0.8, 0.82), "The pre-finetuned start is better by 0.300 on care."},
+		{runs(0.8, 0.82), runs(0.5, 0.52), "The plain start is better by 0.300 on care."},
+		{runs(0.5, 0.7), runs(0.6, 0.8), "The two starts differ by +0.100 on care, which is within the spread over seeds."},
+		{runs(0.5), runs(0.25), "The two starts differ by -0.250 on care; one seed says nothing of the spread."},
+	} {
+		if got := verdict(&task.Task{Name: "care"}, c.plain, c.tuned); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
 	}
 }
 

@@ -124,16 +124,16 @@ func TestDeterministic(t *testing.T) {
 
 // The suite is of use while its words alone leave something to be learnt.
 func TestHeadroom(t *testing.T) {
-	hard := 0
-	for _, k := range append(suite.Tasks(1), suite.HeldOut(1)) {
+	hard, heldOut := 0, suite.HeldOut(1)
+	for _, k := range append(suite.Tasks(1), heldOut...) {
 		train, dev := k.Examples["train"], k.Examples["dev"]
 		if v, _ := metrics.Score(k, dev, BagOfWords(k, train, dev)); v < 0.7 {
 			hard++
-		} else if k.Name == "packing" {
-			t.Errorf("a bag of words solves the held-out task: %.3f", v)
+		} else if slices.Contains(heldOut, k) {
+			t.Errorf("a bag of words solves %s, which is held out: %.3f", k.Name, v)
 		}
 	}
-	if hard < 5 {
+	if hard < 6 {
 		t.Errorf("a bag of words leaves only %d tasks", hard)
 	}
 }
@@ -154,10 +154,10 @@ func TestLongTexts(t *testing.T) {
 }
 
 func Example() {
-	t := suite.HeldOut(1)
+	t := suite.HeldOut(1)[0]
 	train, dev := t.Examples["train"], t.Examples["dev"]
 	majority, _ := metrics.Score(t, dev, Majority(t, train, dev))
 	words, se := metrics.Score(t, dev, BagOfWords(t, train, dev))
 	fmt.Printf("majority %.2f, bag of words %.2f ± %.2f\n", majority, words, se)
-	// Output: majority 0.34, bag of words 0.54 ± 0.02
+	// Output: majority 0.34, bag of words 0.61 ± 0.02
 }

@@ -62,8 +62,9 @@ type Curve struct {
 	Values []float64
 }
 
-// A FewShot is the held-out score of one fine-tuning run.
+// A FewShot is the score of one fine-tuning run on a held-out task.
 type FewShot struct {
+	Task  string
 	Start string // what was fine-tuned: a name for each kind of starting point
 	Seed  uint64
 	Score float64
@@ -81,7 +82,7 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 	"strip":   strip,
 	"dots":    dots,
 	"beaten":  beaten,
-	"byStart": byStart,
+	"byStart": ByStart,
 	"loss":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, true) },
 	"noisy":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
 	"exact":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
@@ -117,21 +118,21 @@ func beaten(dev []Score) (n int) {
 	return n
 }
 
-// A start is one row of the few-shot table.
-type start struct {
-	Name         string
+// A Start is what came of fine-tuning one starting point on one task.
+type Start struct {
+	Task, Name   string
 	Runs         []FewShot // by seed
 	Mean, Spread float64   // the spread is the runs' standard deviation; NaN for one run
 }
 
-// byStart groups the few-shot runs by starting point, in order of appearance.
-func byStart(runs []FewShot) []start {
-	var starts []start
+// ByStart groups few-shot runs by task and starting point, in order of appearance.
+func ByStart(runs []FewShot) []Start {
+	var starts []Start
 	for _, f := range runs {
-		i := slices.IndexFunc(starts, func(s start) bool { return s.Name == f.Start })
+		i := slices.IndexFunc(starts, func(s Start) bool { return s.Task == f.Task && s.Name == f.Start })
 		if i < 0 {
 			i = len(starts)
-			starts = append(starts, start{Name: f.Start})
+			starts = append(starts, Start{Task: f.Task, Name: f.Start})
 		}
 		starts[i].Runs = append(starts[i].Runs, f)
 	}

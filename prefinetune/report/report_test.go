@@ -66,7 +66,7 @@ func sample() *Report {
 		rep.Speed.Values = append(rep.Speed.Values, 21000+900*r.NormFloat64())
 	}
 	for seed := uint64(1); seed <= 5; seed++ {
-		rep.FewShot = append(rep.FewShot, FewShot{"from scratch", seed, .51 + .03*r.NormFloat64()}, FewShot{"pre-finetuned", seed, .82 + .02*r.NormFloat64()})
+		rep.FewShot = append(rep.FewShot, FewShot{"care", "from scratch", seed, .51 + .03*r.NormFloat64()}, FewShot{"care", "pre-finetuned", seed, .82 + .02*r.NormFloat64()})
 	}
 	return rep
 }
@@ -133,7 +133,7 @@ func TestPartial(t *testing.T) {
 		"one step":     {Loss: Curve{Steps: []int{7}, Values: []float64{0}}, Rate: Curve{Steps: []int{0}, Values: []float64{1e-30}}},
 		"gaps": {Loss: Curve{Steps: []int{1, 2, 3}, Values: []float64{nan, inf, -inf}}, Speed: Curve{Steps: []int{1, 2, 3}, Values: []float64{1e300, nan, -5}},
 			Mix: []Mix{{Realised: nan, Asked: inf}}, Dev: []Score{{Majority: nan, BagOfWords: nan, Ours: nan, StdErr: inf}}},
-		"one seed": {FewShot: []FewShot{{hostile, 1, 0.5}}},
+		"one seed": {FewShot: []FewShot{{hostile, hostile, 1, 0.5}}},
 	} {
 		page := r.HTML()
 		if wellFormed(t, page); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") {
@@ -157,8 +157,8 @@ func TestWriteError(t *testing.T) {
 }
 
 func TestByStart(t *testing.T) {
-	s := byStart([]FewShot{{"b", 2, 0.6}, {"a", 1, 0.5}, {"b", 1, 0.2}})
-	if len(s) != 2 || s[0].Name != "b" || s[0].Runs[0].Seed != 1 || s[0].Mean != 0.4 || math.Abs(s[0].Spread-0.4/math.Sqrt2) > 1e-12 || !math.IsNaN(s[1].Spread) {
+	s := ByStart([]FewShot{{"x", "b", 2, 0.6}, {"x", "a", 1, 0.5}, {"y", "b", 1, 0.9}, {"x", "b", 1, 0.2}})
+	if len(s) != 3 || s[2].Task != "y" || s[2].Mean != 0.9 || s[0].Name != "b" || s[0].Runs[0].Seed != 1 || s[0].Mean != 0.4 || math.Abs(s[0].Spread-0.4/math.Sqrt2) > 1e-12 || !math.IsNaN(s[1].Spread) {
 		t.Errorf("%+v", s)
 	}
 }

@@ -72,7 +72,7 @@ func strip(s Score) template.HTML {
 }
 
 // dots draws the runs and their mean between 0 and 100.
-func dots(s start) template.HTML {
+func dots(s Start) template.HTML {
 	var b strings.Builder
 	x := scale(&b)
 	for _, f := range s.Runs {

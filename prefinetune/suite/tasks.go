@@ -213,12 +213,14 @@ func wordAt(sentence, word string) int {
 	return -1
 }
 
-// packing draws a thing of some whose habitat asks for the label's piece of luggage.
-func packing(r source, i int, some []thing) task.Example {
-	label := i % 3
-	for {
-		if t := some[r.intn(len(some))]; packed[t.is[habitat]] == label {
-			return task.Example{Text: r.about(r.pick(journeys), t), Label: label}
+// among drafts errands for some of the things.
+func (x errand) among(some []thing) func(source, int) task.Example {
+	return func(r source, i int) task.Example {
+		label := i % len(x.bring)
+		for {
+			if t := some[r.intn(len(some))]; x.label[t.is[x.rel]] == label {
+				return task.Example{Text: r.about(r.pick(x.phrases), t), Label: label}
+			}
 		}
 	}
 }

@@ -250,14 +250,37 @@ var (
 	places = []string{"Near the {v}.", "Around the {v}.", "To the {v}."}
 )
 
-// journeys lead to the habitat of {e} without naming it. What is packed depends on where that is.
-var (
-	journeys = []string{
-		"Tomorrow {p} will travel to the home of the {e}.",
-		"{p} packs for a visit to the place of the {c} {e}.",
-		"To study the {e} where it is found, {p} needs to be prepared.",
-		"{p} and {q} set out together for the {s} {e}.",
-		"{o} has asked {p} to bring the {e} back.",
-	}
-	packed = []int{lake: 0, marsh: 0, cliff: 1, hill: 1, cave: 2, forest: 2}
-)
+// An errand is a held-out task: what to bring depends on a property of {e} that the
+// phrases do not name.
+type errand struct {
+	name, description string
+	bring             []string
+	rel               int
+	label             []int // index into bring, by value of the property
+	phrases           []string
+}
+
+var errands = []errand{
+	{
+		"care", "what to bring when one sees to a thing", []string{"food", "water", "brush"},
+		kind, []int{creature: 0, plant: 1, stone: 2, tool: 2},
+		[]string{
+			"Tomorrow {p} will spend the day with the {e}.",
+			"{p} sets out to look after the {c} {e}.",
+			"To see to the {e} as one should, {p} has to be prepared.",
+			"{p} and {q} go together and take care of the {s} {e}.",
+			"{o} has left {p} alone with the {e}.",
+		},
+	},
+	{
+		"packing", "what to pack to travel to a thing", []string{"boat", "rope", "lamp"},
+		habitat, []int{lake: 0, marsh: 0, cliff: 1, hill: 1, cave: 2, forest: 2},
+		[]string{
+			"Tomorrow {p} will travel to the home of the {e}.",
+			"{p} packs for a visit to the place of the {c} {e}.",
+			"To study the {e} where it is found, {p} needs to be prepared.",
+			"{p} and {q} set out together for the {s} {e}.",
+			"{o} has asked {p} to bring the {e} back.",
+		},
+	},
+}
