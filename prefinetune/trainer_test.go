@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/muppet-go/muppet/device/reference"
+
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"

@@ -2,7 +2,6 @@ package simd
 
 import (
 	"fmt"
-	"github.com/muppet-go/muppet/internal/parallel"
 	"math"
 	"runtime"
 	"slices"
@@ -12,6 +11,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"github.com/muppet-go/muppet/internal/parallel"
 )
 
 // A gemmFunc is Sgemm, Dgemm or one of their variants.
@@ -367,8 +368,6 @@ func benchmarkGemm[T float](b *testing.B, gemm, serial gemmFunc[T], p product[T]
 	}
 }
 
-// BenchmarkTile measures the micro-kernels alone, on panels that stay in the
-// first-level cache: what products can reach at best.
 // BenchmarkGemmPeak alternates a product with the micro-kernel alone, on panels
 // in the first-level cache and on as many threads, which is all but the limit of
 // the multipliers. A processor that others use too is at times slower; the ratio
@@ -426,6 +425,8 @@ func benchmarkGemmPeak[T float](b *testing.B, kernels *gemmKernels[T], threaded,
 	}
 }
 
+// BenchmarkTile measures the micro-kernels alone, on panels that stay in the
+// first-level cache: what products can reach at best.
 func BenchmarkTile(b *testing.B) {
 	b.Run("S", func(b *testing.B) { benchmarkTile(b, active.sgemm) })
 	b.Run("D", func(b *testing.B) { benchmarkTile(b, active.dgemm) })

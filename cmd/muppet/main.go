@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/muppet-go/muppet/device"
+	_ "github.com/muppet-go/muppet/device/reference" // for MUPPET_DEVICE=reference
 	"github.com/muppet-go/muppet/prefinetune/catalog"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/simd"
@@ -58,6 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) == 0 {
 		return fmt.Errorf("no command\n%s%w", usage, errUsage)
+	}
+	if name := os.Getenv("MUPPET_DEVICE"); name != "" {
+		if _, err := device.ByName(name); err != nil { // device.Default would panic
+			return fmt.Errorf("MUPPET_DEVICE: %w", err)
+		}
 	}
 	command, rest := args[0], args[1:]
 	if command == "prefinetune" {

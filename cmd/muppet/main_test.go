@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/task"
 )
@@ -42,13 +43,18 @@ func want(t *testing.T, what string, status, wantStatus int, printed string, par
 func TestSimpleCommands(t *testing.T) {
 	ctx := context.Background()
 	status, out, _ := muppet(ctx, "version")
-	want(t, "version", status, 0, out, "muppet ", "kernels: ", " in use", "generic", "device: cpu", "cores: ")
+	want(t, "version", status, 0, out, "muppet ", "kernels: ", " in use", "generic", "device: "+device.Default().Name(), "cores: ")
 	status, out, _ = muppet(ctx, "tasks")
 	want(t, "tasks", status, 0, out, "family", "AG_News", "RTE_SuperGLUE *", "RTE_SuperGLUE: ", "left out of the default mix")
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
 	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2500, 6000)", "(default 5)")
+	before := device.Default().Name()
+	t.Setenv("MUPPET_DEVICE", "abacus")
+	status, _, unknown := muppet(ctx, "version")
+	want(t, "on an abacus", status, 1, unknown, `MUPPET_DEVICE: device: no device "abacus"`, "cpu, reference")
+	t.Setenv("MUPPET_DEVICE", before)
 	if errs != "" {
 		t.Errorf("prefinetune -h printed an error: %s", errs)
 	}
