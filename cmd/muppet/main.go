@@ -3,6 +3,7 @@
 //	muppet prefinetune                                the whole story on embedded data
 //	muppet prefinetune -tasks DIR -data DIR -out DIR  the real thing; -dry-run first; the same line again resumes
 //	muppet tasks                                      the datasets it knows
+//	muppet bench gemm                                 matrix products beside the peak of the machine
 //	muppet version                                    instruction sets, devices, cores
 package main
 
@@ -29,6 +30,7 @@ const usage = `usage: muppet COMMAND [flags]
 
   prefinetune   train an encoder on many tasks at once (-h lists the flags)
   tasks         list the task files that come with muppet
+  bench gemm    measure matrix products beside the peak of the machine
   version       version, instruction sets, device, cores
 `
 
@@ -66,8 +68,11 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 	}
 	command, rest := args[0], args[1:]
-	if command == "prefinetune" {
+	switch command {
+	case "prefinetune":
 		return prefinetuneCommand(ctx, rest, stdout)
+	case "bench":
+		return benchCommand(ctx, rest, stdout)
 	}
 	simple := map[string]func(io.Writer) error{
 		"tasks": tasksCommand, "version": versionCommand,

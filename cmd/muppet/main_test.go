@@ -88,6 +88,12 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -dropout 1", "-dropout 1: want at least 0 and less than 1"},
 		{"prefinetune -dropout nan", "-dropout NaN: want at least 0"},
 		{"prefinetune -seed -1", `"-1"`},
+		{"bench", "what is to be measured? There is: gemm"},
+		{"bench gem", "what is to be measured? There is: gemm"},
+		{"bench gemm 128", `unexpected argument "128"`},
+		{"bench gemm -sizes 128x", `"128x": want a side or MxNxK`},
+		{"bench gemm -sizes 8,100000", `"100000": want a side or MxNxK, each 1 to 16384`},
+		{"bench gemm -sizes 1x2x3x4", `"1x2x3x4": want a side`},
 		{"prefinetune -init x -layers 2", "-layers describes a fresh encoder"},
 		{"prefinetune -init x -dropout 0", "-dropout describes a fresh encoder"},
 	} {
@@ -97,6 +103,22 @@ func TestBadCommandLines(t *testing.T) {
 			t.Errorf("%s: printed %q", c.args, out)
 		}
 	}
+}
+
+func TestBench(t *testing.T) {
+	status, out, errs := muppet(context.Background(), "bench", "gemm", "-sizes", "8,5x6x7", "-time", "5ms")
+	want(t, "bench gemm", status, 0, out+errs, "GFLOP/s", "float32  8×8×8", "float64  5×6×7", " %")
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n")[2:] {
+		if f := strings.Fields(line); len(f) != 9 || strings.HasPrefix(f[3], "0.0") || strings.HasPrefix(f[4], "0.0") {
+			t.Errorf("line %q", line)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	status, _, errs = muppet(ctx, "bench", "gemm")
+	want(t, "interrupted", status, 1, errs, "interrupted")
+	status, out, errs = muppet(context.Background(), "bench", "gemm", "-h")
+	want(t, "help", status, 0, out+errs, "usage: muppet bench gemm", "-sizes list", "(default 128x128x128,")
 }
 
 // TestImpossibleRuns has flags that are each in order and no run together.
