@@ -10,14 +10,16 @@ import (
 type isa struct {
 	name  string // as in MUPPET_SIMD and in file names
 	title string // as in the names of Go functions
+	arch  string // GOARCH
 	reg   string // prefix of a vector register
 	bytes int    // of a vector register
 	regs  int    // how many there are
 }
 
 var isas = []isa{
-	{name: "avx2", title: "AVX2", reg: "Y", bytes: 32, regs: 16},
-	{name: "avx512", title: "AVX512", reg: "Z", bytes: 64, regs: 32},
+	{name: "avx2", title: "AVX2", arch: "amd64", reg: "Y", bytes: 32, regs: 16},
+	{name: "avx512", title: "AVX512", arch: "amd64", reg: "Z", bytes: 64, regs: 32},
+	{name: "neon", title: "NEON", arch: "arm64", reg: "V", bytes: 16, regs: 32},
 }
 
 // v returns the name of vector register i.
@@ -91,10 +93,12 @@ func (a *assembler) function(name, params string, argBytes int) {
 	fmt.Fprintf(&a.decl, "\n//go:noescape\nfunc %s%s\n", name, params)
 }
 
-// ret ends a function. The upper halves of the vector registers are cleared:
-// SSE code after it would be slow otherwise.
+// ret ends a function. On amd64 the upper halves of the vector registers are
+// cleared: SSE code after it would be slow otherwise.
 func (a *assembler) ret() {
-	a.op("VZEROUPPER")
+	if a.arch == "amd64" {
+		a.op("VZEROUPPER")
+	}
 	a.op("RET")
 }
 

@@ -47,12 +47,15 @@ func files() map[string][]byte {
 		for _, family := range families {
 			a := &assembler{isa: set, done: map[string]bool{}}
 			family.generate(a)
+			if a.text.Len() == 0 {
+				continue
+			}
 			text := header + "\n#include \"textflag.h\"\n"
 			if a.data.Len() > 0 {
 				text += "\n" + a.data.String()
 			}
 			text += a.text.String()
-			all[fmt.Sprintf("%s_%s_amd64.s", family.name, set.name)] = []byte(text)
+			all[fmt.Sprintf("%s_%s_%s.s", family.name, set.name, set.arch)] = []byte(text)
 			decl.WriteString(a.decl.String())
 			fields.WriteString(a.fields.String())
 		}
@@ -62,7 +65,7 @@ func files() map[string][]byte {
 		if err != nil {
 			panic(err)
 		}
-		all[fmt.Sprintf("stubs_%s_amd64.go", set.name)] = source
+		all[fmt.Sprintf("stubs_%s_%s.go", set.name, set.arch)] = source
 	}
 	return all
 }

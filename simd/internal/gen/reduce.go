@@ -9,6 +9,9 @@ import (
 // reduceFamily generates the reductions. Four accumulators, vector registers 0
 // to 3, hide the latency of an addition; they are combined in a fixed order.
 func reduceFamily(a *assembler) {
+	if a.name == "neon" {
+		return
+	}
 	for _, p := range []precision{single, double} {
 		fma := "VFMADD231" + p.suffix
 		sum(a, p, "Sum", []string{"x"}, func(v []string, acc string) { a.op("VADD"+p.suffix, v[0], acc, acc) })

@@ -3,6 +3,9 @@ package main
 // vectorFamily generates the elementwise functions that are an instruction or a
 // few.
 func vectorFamily(a *assembler, p precision) {
+	if a.name == "neon" {
+		return
+	}
 	signBit := uint64(1) << (8*p.bytes - 1)
 	ab, x, abc := []string{"a", "b"}, []string{"x"}, []string{"a", "b", "c"}
 	for _, f := range [][2]string{{"Add", "VADD"}, {"Sub", "VSUB"}, {"Mul", "VMUL"}, {"Div", "VDIV"}} {
