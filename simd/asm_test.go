@@ -37,8 +37,9 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		VPTERNLOGD KMOVW KXORW KORW KORTESTW`
 	// Advanced SIMD, which every arm64 processor has. What Go's assembler does not
 	// know is a WORD, which checkWord looks up.
-	const neon = `MOVD LSL ADD SUBS CBZ BNE BEQ RET PCALIGN WORD FMOVS FMOVD FCMPS FCMPD
-		VLD1 VST1 VEOR VTRN1 VTRN2 VZIP1 VZIP2`
+	const neon = `MOVD LSL LSR ADD ADDS SUBS CBZ BNE BEQ BLT BGE RET PCALIGN WORD FMOVS FMOVD FMOVQ FCMPS FCMPD
+		VLD1 VST1 VST4 VMOV VMOVQ VDUP VEXT VTRN1 VTRN2 VUZP1 VUZP2 VZIP1 VZIP2
+		VAND VORR VEOR VBSL VADD VSUB VSHL VUSHR VFMLA VFMLS`
 	allowed := map[string]struct {
 		instructions map[string]bool
 		suffixes     *regexp.Regexp // of instructions

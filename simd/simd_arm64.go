@@ -6,7 +6,7 @@ package simd
 func archImplementations() []*implementation { return []*implementation{neon()} }
 
 // neon's blocks fit small processors too: a panel of B and one of A together
-// take two thirds of 32 KiB, a packed block of A 384 KiB.
+// take two thirds of 32 KiB, a packed block of A at most 384 KiB.
 func neon() *implementation {
 	impl := generic()
 	impl.name = "neon"

@@ -40,6 +40,222 @@ func dpackRowsNEON(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsNEON(dst, src *float64, ld, k int)
 
+//go:noescape
+func sAddNEON(dst, a, b []float32)
+
+//go:noescape
+func sSubNEON(dst, a, b []float32)
+
+//go:noescape
+func sMulNEON(dst, a, b []float32)
+
+//go:noescape
+func sDivNEON(dst, a, b []float32)
+
+//go:noescape
+func sMaxNEON(dst, a, b []float32)
+
+//go:noescape
+func sMinNEON(dst, a, b []float32)
+
+//go:noescape
+func sLessNEON(dst, a, b []float32)
+
+//go:noescape
+func sLessEqualNEON(dst, a, b []float32)
+
+//go:noescape
+func sEqualNEON(dst, a, b []float32)
+
+//go:noescape
+func sSelectsNEON(dst, cond, a, b []float32)
+
+//go:noescape
+func sMulAddNEON(dst, a, b, c []float32)
+
+//go:noescape
+func sNegNEON(dst, x []float32)
+
+//go:noescape
+func sAbsNEON(dst, x []float32)
+
+//go:noescape
+func sSignNEON(dst, x []float32)
+
+//go:noescape
+func sSqrtNEON(dst, x []float32)
+
+//go:noescape
+func sFloorNEON(dst, x []float32)
+
+//go:noescape
+func sAddScalarNEON(dst, x []float32, s float32)
+
+//go:noescape
+func sMulScalarNEON(dst, x []float32, s float32)
+
+//go:noescape
+func sAxpyNEON(dst, x []float32, s float32)
+
+//go:noescape
+func sFillNEON(dst []float32, s float32)
+
+//go:noescape
+func sBFloat16RoundNEON(dst, x []float32)
+
+//go:noescape
+func dAddNEON(dst, a, b []float64)
+
+//go:noescape
+func dSubNEON(dst, a, b []float64)
+
+//go:noescape
+func dMulNEON(dst, a, b []float64)
+
+//go:noescape
+func dDivNEON(dst, a, b []float64)
+
+//go:noescape
+func dMaxNEON(dst, a, b []float64)
+
+//go:noescape
+func dMinNEON(dst, a, b []float64)
+
+//go:noescape
+func dLessNEON(dst, a, b []float64)
+
+//go:noescape
+func dLessEqualNEON(dst, a, b []float64)
+
+//go:noescape
+func dEqualNEON(dst, a, b []float64)
+
+//go:noescape
+func dSelectsNEON(dst, cond, a, b []float64)
+
+//go:noescape
+func dMulAddNEON(dst, a, b, c []float64)
+
+//go:noescape
+func dNegNEON(dst, x []float64)
+
+//go:noescape
+func dAbsNEON(dst, x []float64)
+
+//go:noescape
+func dSignNEON(dst, x []float64)
+
+//go:noescape
+func dSqrtNEON(dst, x []float64)
+
+//go:noescape
+func dFloorNEON(dst, x []float64)
+
+//go:noescape
+func dAddScalarNEON(dst, x []float64, s float64)
+
+//go:noescape
+func dMulScalarNEON(dst, x []float64, s float64)
+
+//go:noescape
+func dAxpyNEON(dst, x []float64, s float64)
+
+//go:noescape
+func dFillNEON(dst []float64, s float64)
+
+//go:noescape
+func sExpNEON(dst, x []float32)
+
+//go:noescape
+func sLogNEON(dst, x []float32)
+
+//go:noescape
+func sTanhNEON(dst, x []float32)
+
+//go:noescape
+func sErfNEON(dst, x []float32)
+
+//go:noescape
+func sSumNEON(x []float32) float32
+
+//go:noescape
+func sSumSquaresNEON(x []float32) float32
+
+//go:noescape
+func sDotNEON(a, b []float32) float32
+
+//go:noescape
+func sMaxOfNEON(x []float32) float32
+
+//go:noescape
+func dSumNEON(x []float64) float64
+
+//go:noescape
+func dSumSquaresNEON(x []float64) float64
+
+//go:noescape
+func dDotNEON(a, b []float64) float64
+
+//go:noescape
+func dMaxOfNEON(x []float64) float64
+
+//go:noescape
+func philoxNEON(dst []float32, keyLo, keyHi, block uint64)
+
 // vectorNEON puts the vector kernels into impl.
 func vectorNEON(impl *implementation) {
+	impl.s.add = sAddNEON
+	impl.s.sub = sSubNEON
+	impl.s.mul = sMulNEON
+	impl.s.div = sDivNEON
+	impl.s.max = sMaxNEON
+	impl.s.min = sMinNEON
+	impl.s.less = sLessNEON
+	impl.s.lessEqual = sLessEqualNEON
+	impl.s.equal = sEqualNEON
+	impl.s.selects = sSelectsNEON
+	impl.s.mulAdd = sMulAddNEON
+	impl.s.neg = sNegNEON
+	impl.s.abs = sAbsNEON
+	impl.s.sign = sSignNEON
+	impl.s.sqrt = sSqrtNEON
+	impl.s.floor = sFloorNEON
+	impl.s.addScalar = sAddScalarNEON
+	impl.s.mulScalar = sMulScalarNEON
+	impl.s.axpy = sAxpyNEON
+	impl.s.fill = sFillNEON
+	impl.s.bFloat16Round = sBFloat16RoundNEON
+	impl.d.add = dAddNEON
+	impl.d.sub = dSubNEON
+	impl.d.mul = dMulNEON
+	impl.d.div = dDivNEON
+	impl.d.max = dMaxNEON
+	impl.d.min = dMinNEON
+	impl.d.less = dLessNEON
+	impl.d.lessEqual = dLessEqualNEON
+	impl.d.equal = dEqualNEON
+	impl.d.selects = dSelectsNEON
+	impl.d.mulAdd = dMulAddNEON
+	impl.d.neg = dNegNEON
+	impl.d.abs = dAbsNEON
+	impl.d.sign = dSignNEON
+	impl.d.sqrt = dSqrtNEON
+	impl.d.floor = dFloorNEON
+	impl.d.addScalar = dAddScalarNEON
+	impl.d.mulScalar = dMulScalarNEON
+	impl.d.axpy = dAxpyNEON
+	impl.d.fill = dFillNEON
+	impl.s.exp = sExpNEON
+	impl.s.log = sLogNEON
+	impl.s.tanh = sTanhNEON
+	impl.s.erf = sErfNEON
+	impl.s.sum = sSumNEON
+	impl.s.sumSquares = sSumSquaresNEON
+	impl.s.dot = sDotNEON
+	impl.s.maxOf = sMaxOfNEON
+	impl.d.sum = dSumNEON
+	impl.d.sumSquares = dSumSquaresNEON
+	impl.d.dot = dDotNEON
+	impl.d.maxOf = dMaxOfNEON
+	impl.philox = philoxNEON
 }

@@ -11,7 +11,7 @@ type isa struct {
 	name  string // as in MUPPET_SIMD and in file names
 	title string // as in the names of Go functions
 	arch  string // GOARCH
-	reg   string // prefix of a vector register
+	reg   string // prefix of a vector register (of amd64)
 	bytes int    // of a vector register
 	regs  int    // how many there are
 }
@@ -19,7 +19,7 @@ type isa struct {
 var isas = []isa{
 	{name: "avx2", title: "AVX2", arch: "amd64", reg: "Y", bytes: 32, regs: 16},
 	{name: "avx512", title: "AVX512", arch: "amd64", reg: "Z", bytes: 64, regs: 32},
-	{name: "neon", title: "NEON", arch: "arm64", reg: "V", bytes: 16, regs: 32},
+	{name: "neon", title: "NEON", arch: "arm64", bytes: 16, regs: 32},
 }
 
 // v returns the name of vector register i.
@@ -42,6 +42,14 @@ var (
 	single = precision{letter: "s", suffix: "PS", bytes: 4, goType: "float32"}
 	double = precision{letter: "d", suffix: "PD", bytes: 8, goType: "float64"}
 )
+
+// number returns the number that has these bits.
+func (p precision) number(bits uint64) string {
+	if p.bytes == 4 {
+		return fmt.Sprint(math.Float32frombits(uint32(bits)))
+	}
+	return fmt.Sprint(math.Float64frombits(bits))
+}
 
 // An assembler collects the text of one assembly file and of the Go file that
 // declares its functions.
@@ -119,10 +127,7 @@ func (a *assembler) global(symbol, comment string, size int, words ...uint64) st
 // AVX-512 one element, which instructions with the suffix .BCST repeat.
 func (a *assembler) constant(p precision, bits uint64) string {
 	symbol := fmt.Sprintf("%s%0*x", p.letter, 2*p.bytes, bits)
-	comment := fmt.Sprint(math.Float64frombits(bits))
-	if p.bytes == 4 {
-		comment = fmt.Sprint(math.Float32frombits(uint32(bits)))
-	}
+	comment := p.number(bits)
 	if a.name == "avx512" {
 		return a.global(symbol, comment, p.bytes, bits)
 	}

@@ -1,5 +1,7 @@
-// Command gen writes the assembly of package simd: one description of a kernel
-// gives a file for each instruction set.
+// Command gen writes the assembly of package simd: a file for each family of
+// kernels and each instruction set. Elementwise functions are described once for
+// all instruction sets; the other families have one description for amd64 and
+// another, in files named neon, for arm64.
 //
 //	go generate ./simd
 package main
@@ -47,9 +49,6 @@ func files() map[string][]byte {
 		for _, family := range families {
 			a := &assembler{isa: set, done: map[string]bool{}}
 			family.generate(a)
-			if a.text.Len() == 0 {
-				continue
-			}
 			text := header + "\n#include \"textflag.h\"\n"
 			if a.data.Len() > 0 {
 				text += "\n" + a.data.String()

@@ -6,9 +6,6 @@ import "math"
 // Their coefficients are minimax: Remez' exchange in 40 digits with the error
 // weighted relative to the function's value, then rounded to float32.
 func mathFamily(a *assembler) {
-	if a.name == "neon" {
-		return
-	}
 	x := []string{"x"}
 	elementwise(a, single, "Exp", x, exp)
 	elementwise(a, single, "Log", x, log)

@@ -27,6 +27,14 @@ var (
 	neonByElement = map[string]uint32{"fmla": 0x4f801000, "fmul": 0x4f809000}
 )
 
+func encoding(table map[string]uint32, name string) uint32 {
+	word, ok := table[name]
+	if !ok {
+		panic("no encoding of " + name)
+	}
+	return word
+}
+
 // word emits an instruction by its encoding.
 func (a *assembler) word(word uint32, format string, args ...any) {
 	fmt.Fprintf(&a.text, "\tWORD $0x%08x // "+format+"\n", append([]any{word}, args...)...)
@@ -35,24 +43,34 @@ func (a *assembler) word(word uint32, format string, args ...any) {
 // three emits d = n op m.
 func (a *assembler) three(p precision, name string, d, n, m int) {
 	t := arrangement(p)
-	a.word(neonThree[name]|isDouble(p)<<22|uint32(m<<16|n<<5|d), "%s v%d.%s, v%d.%s, v%d.%s", name, d, t, n, t, m, t)
+	a.word(encoding(neonThree, name)|isDouble(p)<<22|uint32(m<<16|n<<5|d), "%s v%d.%s, v%d.%s, v%d.%s", name, d, t, n, t, m, t)
 }
 
 // two emits d = op n.
 func (a *assembler) two(p precision, name string, d, n int) {
 	t := arrangement(p)
-	a.word(neonTwo[name]|isDouble(p)<<22|uint32(n<<5|d), "%s v%d.%s, v%d.%s", name, d, t, n, t)
+	a.word(encoding(neonTwo, name)|isDouble(p)<<22|uint32(n<<5|d), "%s v%d.%s, v%d.%s", name, d, t, n, t)
 }
 
 // byElement emits d = n op m, where m is the first element of its register.
 func (a *assembler) byElement(p precision, name string, d, n, m int) {
 	t := arrangement(p)
-	a.word(neonByElement[name]|isDouble(p)<<22|uint32(m<<16|n<<5|d), "%s v%d.%s, v%d.%s, v%d.%s[0]", name, d, t, n, t, m, t[1:])
+	a.word(encoding(neonByElement, name)|isDouble(p)<<22|uint32(m<<16|n<<5|d), "%s v%d.%s, v%d.%s, v%d.%s[0]", name, d, t, n, t, m, t[1:])
 }
 
 // not emits d = ^n.
 func (a *assembler) not(d, n int) {
 	a.word(0x6e205800|uint32(n<<5|d), "mvn v%d.16b, v%d.16b", d, n)
+}
+
+// longMultiply emits d = n·m of the lower two, or with upper the upper two,
+// unsigned 32-bit elements.
+func (a *assembler) longMultiply(upper bool, d, n, m int) {
+	word, name, t := uint32(0x2ea0c000), "umull", "2s"
+	if upper {
+		word, name, t = 0x6ea0c000, "umull2", "4s"
+	}
+	a.word(word|uint32(m<<16|n<<5|d), "%s v%d.2d, v%d.%s, v%d.%s", name, d, n, t, m, t)
 }
 
 // shiftRight emits d = n >> by on signed 32-bit elements.
