@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,22 +35,33 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 	// exist for Z registers, and what is new. VANDPS and its like need DQ.
 	const avx512 = avx2 + ` VMOVDQU32 VBLENDMPS VBLENDMPD VRNDSCALEPS VRNDSCALEPD VINSERTF32X4 VEXTRACTF64X4
 		VPTERNLOGD KMOVW KXORW KORW KORTESTW`
+	// Advanced SIMD, which every arm64 processor has. What Go's assembler does not
+	// know is a WORD, which checkWord looks up.
+	const neon = `MOVD LSL LSR ADD ADDS SUBS CBZ BNE BEQ BLT BGE RET PCALIGN WORD FMOVS FMOVD FMOVQ FCMPS FCMPD
+		VLD1 VST1 VST4 VMOV VMOVQ VDUP VEXT VTRN1 VTRN2 VUZP1 VUZP2 VZIP1 VZIP2
+		VAND VORR VEOR VBSL VADD VSUB VSHL VUSHR VFMLA VFMLS`
 	allowed := map[string]struct {
 		instructions map[string]bool
-		registers    *regexp.Regexp // of vectors and masks
+		suffixes     *regexp.Regexp // of instructions
+		registers    *regexp.Regexp // numbered ones
 	}{
-		"_avx2_amd64.s":   {words(avx2), regexp.MustCompile(`^[XY](\d|1[0-5])$`)},
-		"_avx512_amd64.s": {words(avx512), regexp.MustCompile(`^([XYZ](\d|[12]\d|3[01])|K[1-7])$`)},
+		"_avx2_amd64.s": {words(avx2), regexp.MustCompile(`^$`),
+			regexp.MustCompile(`^([XY](\d|1[0-5])|R([89]|1[0-3]))$`)},
+		"_avx512_amd64.s": {words(avx512), regexp.MustCompile(`^(\.(BCST|Z))?$`),
+			regexp.MustCompile(`^([XYZ](\d|[12]\d|3[01])|K[1-7]|R([89]|1[0-3]))$`)},
+		// R18 and R27 to R30 are the platform's and Go's.
+		"_neon_arm64.s": {words(neon), regexp.MustCompile(`^(\.P)?$`),
+			regexp.MustCompile(`^([VF](\d|[12]\d|3[01])|R(\d|1[0-5]))$`)},
 	}
 	instruction := regexp.MustCompile(`^\t([A-Z][A-Z0-9]*)(\.[A-Z.]+)?(\s|$)`)
-	register := regexp.MustCompile(`\b[XYZK]\d+\b`)
+	register := regexp.MustCompile(`\b[XYZKVFR]\d+\b`)
 
 	files, err := filepath.Glob("*.s")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no assembly files: %v", err)
 	}
 	for _, file := range files {
-		suffix := regexp.MustCompile(`_[a-z0-9]+_amd64\.s$`).FindString(file)
+		suffix := regexp.MustCompile(`_[a-z0-9]+_[a-z0-9]+\.s$`).FindString(file)
 		rule, known := allowed[suffix]
 		if !known {
 			t.Errorf("%s: no instruction set is known for this name", file)
@@ -59,13 +71,16 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, line := range strings.Split(string(text), "\n") {
-			line, _, _ = strings.Cut(line, "//")
+		for i, whole := range strings.Split(string(text), "\n") {
+			line, _, _ := strings.Cut(whole, "//")
 			match := instruction.FindStringSubmatch(line)
 			if match == nil {
 				continue
 			}
-			if !rule.instructions[match[1]] || match[2] != "" && suffix != "_avx512_amd64.s" {
+			if match[1] == "WORD" {
+				checkWord(t, fmt.Sprintf("%s:%d", file, i+1), whole)
+			}
+			if !rule.instructions[match[1]] || !rule.suffixes.MatchString(match[2]) {
 				t.Errorf("%s:%d: %s is not known to belong to the instruction set", file, i+1, strings.TrimSpace(line))
 			}
 			for _, r := range register.FindAllString(line, -1) {

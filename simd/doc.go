@@ -14,14 +14,18 @@
 // # Implementations
 //
 // An implementation is a set of kernels for one instruction set, written in Go
-// assembly: avx512 (F, BW, DQ and VL), avx2 (with FMA), and generic, which is
-// plain Go, the documentation of the others, and what they are tested against.
-// The best that the processor has is used; the environment variable MUPPET_SIMD
+// assembly: avx512 (F, BW, DQ and VL) and avx2 (with FMA) on amd64, neon on
+// arm64, where every processor has it, and everywhere generic, which is plain
+// Go, the documentation of the others, and what they are tested against. The
+// best that the processor has is used; the environment variable MUPPET_SIMD
 // names another, and naming one that the machine lacks panics at the start. The
 // build tag purego leaves the assembly out.
 //
-// The assembly is written by internal/gen, which describes each kernel once for
-// all instruction sets.
+// The assembly is written by internal/gen, which describes each elementwise
+// function once for all instruction sets, and products, reductions and random
+// numbers once for amd64 and once for arm64. Powers, Expm1, Log1p, sines and
+// cosines, and in float64 also Exp, Log, Tanh and Erf, are plain Go in all of
+// them.
 //
 // # Reproducibility
 //

@@ -10,14 +10,16 @@ import (
 type isa struct {
 	name  string // as in MUPPET_SIMD and in file names
 	title string // as in the names of Go functions
-	reg   string // prefix of a vector register
+	arch  string // GOARCH
+	reg   string // prefix of a vector register (of amd64)
 	bytes int    // of a vector register
 	regs  int    // how many there are
 }
 
 var isas = []isa{
-	{name: "avx2", title: "AVX2", reg: "Y", bytes: 32, regs: 16},
-	{name: "avx512", title: "AVX512", reg: "Z", bytes: 64, regs: 32},
+	{name: "avx2", title: "AVX2", arch: "amd64", reg: "Y", bytes: 32, regs: 16},
+	{name: "avx512", title: "AVX512", arch: "amd64", reg: "Z", bytes: 64, regs: 32},
+	{name: "neon", title: "NEON", arch: "arm64", bytes: 16, regs: 32},
 }
 
 // v returns the name of vector register i.
@@ -40,6 +42,14 @@ var (
 	single = precision{letter: "s", suffix: "PS", bytes: 4, goType: "float32"}
 	double = precision{letter: "d", suffix: "PD", bytes: 8, goType: "float64"}
 )
+
+// number returns the number that has these bits.
+func (p precision) number(bits uint64) string {
+	if p.bytes == 4 {
+		return fmt.Sprint(math.Float32frombits(uint32(bits)))
+	}
+	return fmt.Sprint(math.Float64frombits(bits))
+}
 
 // An assembler collects the text of one assembly file and of the Go file that
 // declares its functions.
@@ -91,10 +101,12 @@ func (a *assembler) function(name, params string, argBytes int) {
 	fmt.Fprintf(&a.decl, "\n//go:noescape\nfunc %s%s\n", name, params)
 }
 
-// ret ends a function. The upper halves of the vector registers are cleared:
-// SSE code after it would be slow otherwise.
+// ret ends a function. On amd64 the upper halves of the vector registers are
+// cleared: SSE code after it would be slow otherwise.
 func (a *assembler) ret() {
-	a.op("VZEROUPPER")
+	if a.arch == "amd64" {
+		a.op("VZEROUPPER")
+	}
 	a.op("RET")
 }
 
@@ -115,10 +127,7 @@ func (a *assembler) global(symbol, comment string, size int, words ...uint64) st
 // AVX-512 one element, which instructions with the suffix .BCST repeat.
 func (a *assembler) constant(p precision, bits uint64) string {
 	symbol := fmt.Sprintf("%s%0*x", p.letter, 2*p.bytes, bits)
-	comment := fmt.Sprint(math.Float64frombits(bits))
-	if p.bytes == 4 {
-		comment = fmt.Sprint(math.Float32frombits(uint32(bits)))
-	}
+	comment := p.number(bits)
 	if a.name == "avx512" {
 		return a.global(symbol, comment, p.bytes, bits)
 	}

@@ -10,6 +10,10 @@ import "fmt"
 // tile, broadcasts one element of A. The full tile leaves three or four
 // registers for that; smaller ones serve the last rows of a matrix.
 func gemmFamily(a *assembler, p precision) {
+	if a.name == "neon" {
+		neonGemm(a, p)
+		return
+	}
 	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
 	for _, rows := range []int{full, full / 3 * 2, 2, 1} {
 		microKernel(a, p, rows)
@@ -18,9 +22,13 @@ func gemmFamily(a *assembler, p precision) {
 	packColumns(a, p)
 }
 
-func microKernel(a *assembler, p precision, rows int) {
+func (a *assembler) microKernelFunction(p precision, rows int) {
 	a.function(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
 		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc int)", p.goType), 80)
+}
+
+func microKernel(a *assembler, p precision, rows int) {
+	a.microKernelFunction(p, rows)
 	const b0, b1, spare = 0, 1, 2
 	first := a.regs - 2*rows // the accumulators are the last registers
 	acc := func(row, half int) string { return a.v(first + 2*row + half) }
@@ -109,11 +117,15 @@ func microKernel(a *assembler, p precision, rows int) {
 	a.ret()
 }
 
+func (a *assembler) packFunction(p precision, what string) {
+	a.function(fmt.Sprintf("%spack%s%s", p.letter, what, a.title),
+		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+}
+
 // packRows copies k rows of two vectors, ld elements apart, to consecutive
 // places.
 func packRows(a *assembler, p precision) {
-	a.function(fmt.Sprintf("%spackRows%s", p.letter, a.title),
-		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+	a.packFunction(p, "Rows")
 	packArguments(a, p)
 	a.loop("loop")
 	mov := "VMOVU" + p.suffix
@@ -144,8 +156,7 @@ func packArguments(a *assembler, p precision) {
 // transposition of 4×4 (or 2×2) blocks inside those parts puts consecutive rows
 // side by side.
 func packColumns(a *assembler, p precision) {
-	a.function(fmt.Sprintf("%spackColumns%s", p.letter, a.title),
-		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+	a.packFunction(p, "Columns")
 	packArguments(a, p)
 	step := 16 / p.bytes // elements in 128 bits
 	parts := a.bytes / 16

@@ -8,7 +8,8 @@ import (
 
 // A kernel is an elementwise function under construction: a list of vector
 // instructions in single-assignment form. It is recorded once, and emitted
-// twice: for whole vectors and for the masked rest.
+// twice: for whole vectors and for the masked rest. What follows here emits it
+// for amd64; neon_kernel.go does so for arm64.
 type kernel struct {
 	precision
 	steps   []step
@@ -362,6 +363,10 @@ func elementwise(a *assembler, p precision, name string, sources []string, build
 	full := p.letter + name + a.title
 	a.function(full, params+")", bytes+p.bytes*k.scalars)
 	a.kernelField(p, name, full)
+	if a.name == "neon" {
+		neonElementwise(a, k, sources, bytes)
+		return
+	}
 	if k.scalars > 0 {
 		a.op(broadcast(p), fmt.Sprintf("s+%d(FP)", bytes), a.v(0))
 	}

@@ -1,5 +1,7 @@
-// Command gen writes the assembly of package simd: one description of a kernel
-// gives a file for each instruction set.
+// Command gen writes the assembly of package simd: a file for each family of
+// kernels and each instruction set. Elementwise functions are described once for
+// all instruction sets; the other families have one description for amd64 and
+// another, in files named neon, for arm64.
 //
 //	go generate ./simd
 package main
@@ -52,7 +54,7 @@ func files() map[string][]byte {
 				text += "\n" + a.data.String()
 			}
 			text += a.text.String()
-			all[fmt.Sprintf("%s_%s_amd64.s", family.name, set.name)] = []byte(text)
+			all[fmt.Sprintf("%s_%s_%s.s", family.name, set.name, set.arch)] = []byte(text)
 			decl.WriteString(a.decl.String())
 			fields.WriteString(a.fields.String())
 		}
@@ -62,7 +64,7 @@ func files() map[string][]byte {
 		if err != nil {
 			panic(err)
 		}
-		all[fmt.Sprintf("stubs_%s_amd64.go", set.name)] = source
+		all[fmt.Sprintf("stubs_%s_%s.go", set.name, set.arch)] = source
 	}
 	return all
 }

@@ -5,6 +5,18 @@ import (
 	"math"
 )
 
+// The constants of Philox4x32-10, as in package simd.
+const (
+	philoxRounds       = 10
+	philoxW0, philoxW1 = 0x9e3779b9, 0xbb67ae85
+	philoxM0, philoxM1 = 0xd2511f53, 0xcd9e8d57
+)
+
+func (a *assembler) philoxFunction() {
+	a.function("philox"+a.title, "(dst []float32, keyLo, keyHi, block uint64)", 48)
+	fmt.Fprintf(&a.fields, "\timpl.philox = philox%s\n", a.title)
+}
+
 // randomFamily generates Philox4x32-10.
 //
 // Each 64-bit lane holds one word of a block in its lower half, because that is
@@ -12,14 +24,12 @@ import (
 // leave their own. Two vectors of blocks are mixed at a time, since each is one
 // long chain of dependent instructions.
 func randomFamily(a *assembler) {
-	const (
-		rounds = 10
-		w0, w1 = 0x9e3779b9, 0xbb67ae85
-		m0, m1 = 0xd2511f53, 0xcd9e8d57
-	)
+	if a.name == "neon" {
+		neonRandom(a)
+		return
+	}
 	lanes := a.bytes / 8
-	a.function("philox"+a.title, "(dst []float32, keyLo, keyHi, block uint64)", 48)
-	fmt.Fprintf(&a.fields, "\timpl.philox = philox%s\n", a.title)
+	a.philoxFunction()
 	a.op("MOVQ", "dst_base+0(FP)", "DI")
 	a.op("MOVQ", "dst_len+8(FP)", "CX")
 	// The even lanes take the first half of the blocks, the odd ones the
@@ -38,8 +48,8 @@ func randomFamily(a *assembler) {
 	key0, key1, mul0, mul1, count := a.v(8), a.v(9), a.v(10), a.v(11), a.v(12)
 	a.op("VPBROADCASTQ", "block+40(FP)", count)
 	a.op("VPADDQ", a.global("order", "block numbers by lane", 8, order...), count, count)
-	a.op("VMOVUPS", a.global("m0", "multiplier", 8, repeat(m0)...), mul0)
-	a.op("VMOVUPS", a.global("m1", "multiplier", 8, repeat(m1)...), mul1)
+	a.op("VMOVUPS", a.global("m0", "multiplier", 8, repeat(philoxM0)...), mul0)
+	a.op("VMOVUPS", a.global("m1", "multiplier", 8, repeat(philoxM1)...), mul1)
 	if a.name == "avx512" {
 		a.op("MOVL", "$0xaaaa", "AX")
 		a.op("KMOVW", "AX", "K2")
@@ -59,10 +69,10 @@ func randomFamily(a *assembler) {
 	}
 	a.op("VPBROADCASTQ", "keyLo+24(FP)", key0)
 	a.op("VPSRLQ", "$32", key0, key1)
-	for round := range rounds {
+	for round := range philoxRounds {
 		if round > 0 {
-			a.op("VPADDQ", a.global("w0", "step of the key", 8, repeat(w0)...), key0, key0)
-			a.op("VPADDQ", a.global("w1", "step of the key", 8, repeat(w1)...), key1, key1)
+			a.op("VPADDQ", a.global("w0", "step of the key", 8, repeat(philoxW0)...), key0, key0)
+			a.op("VPADDQ", a.global("w1", "step of the key", 8, repeat(philoxW1)...), key1, key1)
 		}
 		for i := range c {
 			x, p0, p1 := &c[i], free[0], free[1]

@@ -10,6 +10,10 @@ import (
 // to 3, hide the latency of an addition; they are combined in a fixed order.
 func reduceFamily(a *assembler) {
 	for _, p := range []precision{single, double} {
+		if a.name == "neon" {
+			neonReductions(a, p)
+			continue
+		}
 		fma := "VFMADD231" + p.suffix
 		sum(a, p, "Sum", []string{"x"}, func(v []string, acc string) { a.op("VADD"+p.suffix, v[0], acc, acc) })
 		sum(a, p, "SumSquares", []string{"x"}, func(v []string, acc string) { a.op(fma, v[0], v[0], acc) })
@@ -85,10 +89,14 @@ func scalarMove(p precision) string { return map[int]string{4: "VMOVSS", 8: "VMO
 
 func resultPlace(sources []string) string { return fmt.Sprintf("ret+%d(FP)", 24*len(sources)) }
 
-func reduceBegin(a *assembler, p precision, name string, sources []string) {
+func reduceFunction(a *assembler, p precision, name string, sources []string) {
 	full := p.letter + name + a.title
 	a.function(full, fmt.Sprintf("(%s []%s) %s", strings.Join(sources, ", "), p.goType, p.goType), 24*len(sources)+p.bytes)
 	a.kernelField(p, name, full)
+}
+
+func reduceBegin(a *assembler, p precision, name string, sources []string) {
+	reduceFunction(a, p, name, sources)
 	for i, s := range sources {
 		a.op("MOVQ", fmt.Sprintf("%s_base+%d(FP)", s, 24*i), sourceRegisters[i])
 	}

@@ -12,10 +12,15 @@ func vectorFamily(a *assembler, p precision) {
 	}
 	// VMAX and VMIN return their second operand if one is NaN or both are
 	// zeros. Both orders together settle the sign of zero, and a sum is NaN if
-	// either operand is.
+	// either operand is. NEON's instructions do all of that.
+	exact := a.name == "neon"
 	for _, f := range [][3]string{{"Max", "VMAX", "VAND"}, {"Min", "VMIN", "VOR"}} {
 		elementwise(a, p, f[0], ab, func(k *kernel) {
 			a, b := k.load(0), k.load(1)
+			if exact {
+				k.store(k.do(f[1], a, b))
+				return
+			}
 			m := k.do(f[2], k.do(f[1], a, b), k.do(f[1], b, a))
 			k.store(k.blend(k.cmp(unordered, a, b), k.do("VADD", a, b), m))
 		})

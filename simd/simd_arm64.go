@@ -1,0 +1,23 @@
+//go:build !purego
+
+package simd
+
+// Every arm64 processor that Go supports has NEON.
+func archImplementations() []*implementation { return []*implementation{neon()} }
+
+// neon's blocks fit small processors too: a panel of B and one of A together
+// take two thirds of 32 KiB, a packed block of A at most 384 KiB.
+func neon() *implementation {
+	impl := generic()
+	impl.name = "neon"
+	vectorNEON(impl)
+	s := impl.sgemm
+	s.tiles = []tileKernel[float32]{{6, sgemm6NEON}, {4, sgemm4NEON}, {2, sgemm2NEON}, {1, sgemm1NEON}}
+	s.nr, s.packRows, s.packColumns, s.packStep = 16, spackRowsNEON, spackColumnsNEON, 4
+	s.kc, s.mc, s.nc, s.taskRows, s.taskCols = 256, 384, 1024, 96, 256
+	d := impl.dgemm
+	d.tiles = []tileKernel[float64]{{6, dgemm6NEON}, {4, dgemm4NEON}, {2, dgemm2NEON}, {1, dgemm1NEON}}
+	d.nr, d.packRows, d.packColumns, d.packStep = 8, dpackRowsNEON, dpackColumnsNEON, 2
+	d.kc, d.mc, d.nc, d.taskRows, d.taskCols = 192, 240, 512, 48, 128
+	return impl
+}
