@@ -11,33 +11,36 @@
 //
 // In float32 and float64 alike:
 //
-//	Level 1  Dot, Axpy, Scal, Nrm2, Asum    of contiguous vectors
-//	Level 2  Gemv, Ger                      of wide matrices
-//	Level 3  Gemm, Syrk, Trsm               of all but the smallest
+//	Level 1  Dot, Axpy, Scal, Nrm2, Asum
+//	Level 2  Gemv, Ger
+//	Level 3  Gemm, Syrk, Trsm
 //
-// All other routines are gonum's own, and so are those above where gonum's are
-// as fast: at small sizes, with increments other than 1 in level 1 and negative
-// ones in level 2. Which one computes depends on the sizes, flags and
-// increments alone. Arguments are checked as by gonum, with the same messages,
-// before anything is written.
+// All other routines are gonum's own, and so are these where gonum's were
+// measured to be as fast: for small vectors and matrices, in level 1 with
+// increments other than 1, and in Gemv with negative ones. Which of the two
+// computes depends on the sizes, flags and increments alone. Arguments are
+// checked as by gonum, with the same messages, before anything is written.
 //
 // # Threads
 //
-// Gemm, Syrk and Trsm use up to GOMAXPROCS threads, as Gemv and Ger do for large
-// matrices. The number of threads does not change a bit of a result; another
+// Level 2 and 3 use up to GOMAXPROCS threads where matrices are large. The number of threads does not change a bit of a result; another
 // implementation of package simd (see there) may change the last ones.
 //
 // # NaN and infinities
 //
 // gonum's products skip zeros in one of the factors, so that 0·NaN and 0·Inf
-// count as 0 there. Gemm and Syrk here do not skip: such an element of C is
-// NaN. Trsm skips zeros in the small triangles on the diagonal of A, which
-// gonum's solves, and nowhere else; with side Right it does not skip zeros in B,
-// so that a zero on the diagonal of A gives NaN. As in gonum, matrices that are
-// multiplied by a zero alpha or beta are not read, and what they hold does not
-// survive.
+// count as 0 there. The kernels do not skip: such an element of C is NaN. So it
+// is in Gemm and Syrk unless the product is so small (hundreds of
+// multiplications, or a few rows and columns) that gonum's computes it. Trsm
+// skips zeros of A in the small triangles on its diagonal, which gonum's solves,
+// and nowhere else; in particular, with side Right it does not skip zeros of B,
+// so that a zero on the diagonal of A gives NaN.
 //
-// Nrm2 is exact where squares overflow or underflow, as gonum's is.
+// As BLAS has it, what is multiplied by a zero alpha or beta is not read, and
+// NaN in it does not survive. (In gonum 0.17, Gemm with a zero alpha and Syrk of
+// a lower triangle with transposed A and a zero beta let it through.)
+//
+// Nrm2 is right where squares overflow or underflow, as gonum's is.
 //
 // # Aliasing
 //

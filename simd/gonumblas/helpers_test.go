@@ -68,6 +68,23 @@ func pickSizes(rng *rand.Rand, count, limit int) []int {
 	}
 }
 
+// repeats returns how many random sizes to try, and most how many
+// multiplications one may take. The short tests are those that the race detector
+// slows down.
+func repeats(n int) int {
+	if testing.Short() {
+		return 1
+	}
+	return n
+}
+
+func most() int {
+	if testing.Short() {
+		return 1 << 13
+	}
+	return 1 << 18
+}
+
 // An operand is a matrix with NaN around it and between its rows, which nothing
 // may write, and which shows in a result if something reads it. A vector is a
 // matrix of one column.

@@ -17,6 +17,9 @@ func TestLevel1(t *testing.T) { forEach(t, testLevel1[float32], testLevel1[float
 func testLevel1[T float](t *testing.T, r routines[T]) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, n := range lengths {
+		if n > 4097 && testing.Short() {
+			continue
+		}
 		for _, incX := range increments {
 			for _, special := range []bool{false, true} {
 				if special && !r.always {
@@ -92,10 +95,11 @@ func testNrm2Range[T float](t *testing.T, r routines[T]) {
 	}
 	theirs := gonum.Implementation{}
 	rng := rand.New(rand.NewPCG(2, 1))
+	step := 18 / repeats(18)
 	for _, n := range []int{1, 7, 100, 5000} {
 		x := make([]T, n)
 		wide := make([]float64, n)
-		for exponent := least; exponent < greatest-6; exponent++ {
+		for exponent := least; exponent < greatest-6; exponent += step {
 			for i := range x {
 				x[i] = T(math.Ldexp(1+rng.Float64(), exponent-rng.IntN(30)))
 				wide[i] = float64(x[i])

@@ -11,7 +11,7 @@ import (
 // call of a kernel. In float64 gonum's Gemv is as fast on one thread, so that
 // size is the one from which package simd uses several.
 const (
-	gemvRows  = 16
+	gemvRows  = 32
 	gemvCols  = 128
 	sgemvWork = 1 << 14
 	dgemvWork = 1 << 17
@@ -86,11 +86,11 @@ func ger[T float](axpy func(alpha T, x, dst []T), m, n int, alpha T, x []T, incX
 		startY = (1 - n) * incY
 	}
 	if incY != 1 {
-		strided := y
-		y = make([]T, n)
-		for j := range y {
-			y[j] = strided[startY+j*incY]
+		row := make([]T, n)
+		for j := range row {
+			row[j] = y[startY+j*incY]
 		}
+		y = row
 	}
 	y = y[:n]
 	parallel.Range(m, max(gerTask/n, 1), func(lo, hi int) {

@@ -15,13 +15,13 @@ func testGemv[T float](t *testing.T, r routines[T]) {
 	for _, tA := range transposes {
 		for _, alpha := range factors {
 			for _, beta := range factors {
-				for range 24 {
-					s := pickSizes(rng, 2, math.MaxInt)
+				for range repeats(24) {
+					s := pickSizes(rng, 2, most())
 					checkGemv(t, r, rng, tA, s[0], s[1], alpha, beta, pick(rng, increments), pick(rng, increments))
 				}
 			}
 		}
-		for _, s := range [][2]int{{16, 1024}, {400, 500}, {129, 1030}} {
+		for _, s := range [][2]int{{16, 1024}, {400, 500}, {129, 1030}}[:repeats(3)] {
 			checkGemv(t, r, rng, tA, s[0], s[1], 0.7, 0, 1, 1)
 			checkGemv(t, r, rng, tA, s[0], s[1], 1, -1, 2, 3)
 		}
@@ -72,8 +72,8 @@ func testGer[T float](t *testing.T, r routines[T]) {
 	for _, alpha := range factors {
 		for _, incX := range increments {
 			for _, incY := range increments {
-				for range 20 {
-					s := pickSizes(rng, 2, math.MaxInt)
+				for range repeats(20) {
+					s := pickSizes(rng, 2, most())
 					checkGer(t, r, rng, s[0], s[1], alpha, incX, incY)
 				}
 			}

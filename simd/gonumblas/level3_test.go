@@ -16,13 +16,16 @@ func testGemm[T float](t *testing.T, r routines[T]) {
 		for _, tB := range transposes {
 			for _, alpha := range factors {
 				for _, beta := range factors {
-					for range 3 {
-						s := pickSizes(rng, 3, 1<<18)
+					for range repeats(3) {
+						s := pickSizes(rng, 3, most())
 						checkGemm(t, r, rng, tA, tB, s[0], s[1], s[2], alpha, beta)
 					}
 				}
 			}
-			checkGemm(t, r, rng, tA, tB, 257, 65, 100, 0.7, 1)
+			checkGemm(t, r, rng, tA, tB, 65, 100, 33, 0.7, 1)
+			if !testing.Short() {
+				checkGemm(t, r, rng, tA, tB, 257, 65, 100, 0.7, 1)
+			}
 		}
 	}
 }
@@ -86,15 +89,18 @@ func testSyrk[T float](t *testing.T, r routines[T]) {
 		for _, tA := range transposes {
 			for _, alpha := range factors {
 				for _, beta := range factors {
-					for range 6 {
+					for range repeats(6) {
 						n, k := pick(rng, sizes), pick(rng, sizes)
-						if n*n*k <= 1<<20 {
+						if n*n*k <= 4*most() {
 							checkSyrk(t, r, rng, ul, tA, n, k, alpha, beta)
 						}
 					}
 				}
 			}
-			checkSyrk(t, r, rng, ul, tA, 257, 33, 0.7, 0)
+			checkSyrk(t, r, rng, ul, tA, 130, 17, 0.7, 0)
+			if !testing.Short() {
+				checkSyrk(t, r, rng, ul, tA, 257, 33, 0.7, 1)
+			}
 		}
 	}
 }
