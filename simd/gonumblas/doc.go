@@ -18,8 +18,12 @@
 // All other routines are gonum's own, and so are these where gonum's were
 // measured to be as fast: for small vectors and matrices, in level 1 with
 // increments other than 1, and in Gemv with negative ones. Which of the two
-// computes depends on the sizes, flags and increments alone. Arguments are
-// checked as by gonum, with the same messages, before anything is written.
+// computes depends on the sizes, flags and increments alone. Where package simd
+// has no assembly for the machine, it is gonum's. Arguments are checked as by
+// gonum, with the same messages, before anything is written.
+//
+// With negative increments Ger is replaced at all sizes and on all machines:
+// gonum's assembly does not compute the product then (as of version 0.17).
 //
 // # Threads
 //
@@ -50,7 +54,11 @@
 // fine.
 package gonumblas
 
-import "gonum.org/v1/gonum/blas/gonum"
+import (
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"github.com/muppet-go/muppet/simd"
+)
 
 // Implementation implements blas.Float32 and blas.Float64 of
 // gonum.org/v1/gonum/blas. Its zero value is ready, and it may be used by
@@ -65,9 +73,13 @@ type Implementation struct {
 	always bool // use the kernels where gonum's are faster too: for tests
 }
 
-// gains reports whether to use a kernel, given whether that was measured to be
-// faster than gonum's at the sizes of a call.
-func (impl Implementation) gains(measured bool) bool { return measured || impl.always }
+// gains reports whether to use a kernel, given whether its assembly was measured
+// to be faster than gonum's at the sizes of a call.
+func (impl Implementation) gains(measured bool) bool { return measured && assembly || impl.always }
+
+// assembly is whether package simd has some for this machine. gonum's is faster
+// than plain Go.
+var assembly = simd.Implementation() != "generic"
 
 // float is the element type of what is written once for both precisions.
 type float interface{ float32 | float64 }

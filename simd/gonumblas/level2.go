@@ -54,7 +54,7 @@ func (impl Implementation) Dgemv(tA blas.Transpose, m, n int, alpha float64, a [
 
 // Sger adds alpha·x·yᵀ to the m×n matrix A.
 func (impl Implementation) Sger(m, n int, alpha float32, x []float32, incX int, y []float32, incY int, a []float32, lda int) {
-	if !impl.gains(gerGains(n, incX, incY)) || alpha == 0 || !strided(m, len(x), incX) || !strided(n, len(y), incY) || !fits(len(a), m, n, lda) {
+	if incX > 0 && incY > 0 && !impl.gains(n >= gerCols) || alpha == 0 || !strided(m, len(x), incX) || !strided(n, len(y), incY) || !fits(len(a), m, n, lda) {
 		impl.Implementation.Sger(m, n, alpha, x, incX, y, incY, a, lda)
 		return
 	}
@@ -63,16 +63,12 @@ func (impl Implementation) Sger(m, n int, alpha float32, x []float32, incX int, 
 
 // Dger adds alpha·x·yᵀ to the m×n matrix A.
 func (impl Implementation) Dger(m, n int, alpha float64, x []float64, incX int, y []float64, incY int, a []float64, lda int) {
-	if !impl.gains(gerGains(n, incX, incY)) || alpha == 0 || !strided(m, len(x), incX) || !strided(n, len(y), incY) || !fits(len(a), m, n, lda) {
+	if incX > 0 && incY > 0 && !impl.gains(n >= gerCols) || alpha == 0 || !strided(m, len(x), incX) || !strided(n, len(y), incY) || !fits(len(a), m, n, lda) {
 		impl.Implementation.Dger(m, n, alpha, x, incX, y, incY, a, lda)
 		return
 	}
 	ger(simd.DAxpy, m, n, alpha, x, incX, y, incY, a, lda)
 }
-
-// gerGains also holds for negative increments, with which gonum's assembly does
-// not compute the product (as of version 0.17).
-func gerGains(n, incX, incY int) bool { return n >= gerCols || incX < 0 || incY < 0 }
 
 // gerTask is about the number of elements of A that one task updates.
 const gerTask = 1 << 15
