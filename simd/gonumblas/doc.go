@@ -27,8 +27,9 @@
 //
 // # Threads
 //
-// Level 2 and 3 use up to GOMAXPROCS threads where matrices are large. The number of threads does not change a bit of a result; another
-// implementation of package simd (see there) may change the last ones.
+// Level 2 and 3 use up to GOMAXPROCS threads where matrices are large. The number
+// of threads does not change a bit of a result; another implementation of
+// package simd (see there) may change the last ones.
 //
 // # NaN and infinities
 //
