@@ -11,6 +11,9 @@
 //	norm := math.Sqrt(float64(simd.SSumSquares(x)))
 //	simd.Sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n) // y = x·wᵀ
 //
+//	packed := simd.SPack(true, k, n, w, k) // once, for a w that is used many times
+//	simd.SgemmPacked(false, m, 1, x, k, packed, 0, y, n)
+//
 // # Implementations
 //
 // An implementation is a set of kernels for one instruction set, written in Go

@@ -74,20 +74,27 @@ type product[T float] struct {
 }
 
 func (p *product[T]) check(name string) {
+	p.checkAC(name)
+	rows, cols := stored(p.transB, p.k, p.n)
+	checkMatrix(name, "b", len(p.b), rows, cols, p.ldb)
+}
+
+// checkAC checks everything but B.
+func (p *product[T]) checkAC(name string) {
 	if p.m < 0 || p.n < 0 || p.k < 0 {
 		panic(fmt.Sprintf("simd: %s: negative size m=%d n=%d k=%d", name, p.m, p.n, p.k))
 	}
-	rows, cols := p.m, p.k
-	if p.transA {
-		rows, cols = cols, rows
-	}
+	rows, cols := stored(p.transA, p.m, p.k)
 	checkMatrix(name, "a", len(p.a), rows, cols, p.lda)
-	rows, cols = p.k, p.n
-	if p.transB {
-		rows, cols = cols, rows
-	}
-	checkMatrix(name, "b", len(p.b), rows, cols, p.ldb)
 	checkMatrix(name, "c", len(p.c), p.m, p.n, p.ldc)
+}
+
+// stored returns the rows and columns of a matrix as it lies in memory.
+func stored(trans bool, rows, cols int) (int, int) {
+	if trans {
+		return cols, rows
+	}
+	return rows, cols
 }
 
 // checkMatrix panics unless rows×cols elements, rows ld apart, fit in length.
@@ -103,16 +110,26 @@ func checkMatrix(name, argument string, length, rows, cols, ld int) {
 // run computes a checked product.
 func (p *product[T]) run(kernels *gemmKernels[T], threads bool) {
 	switch {
-	case p.m == 0 || p.n == 0:
-	case p.k == 0:
-		for i := range p.m {
-			p.scale(p.c[i*p.ldc:][:p.n])
-		}
+	case p.empty():
 	case p.m == 1 || p.n == 1:
 		p.gemv(kernels, threads)
 	default:
-		p.blocked(kernels, threads)
+		p.blocked(kernels, nil, threads)
 	}
+}
+
+// empty reports whether nothing is to be multiplied, and has then computed C.
+func (p *product[T]) empty() bool {
+	if p.m == 0 || p.n == 0 {
+		return true
+	}
+	if p.k > 0 {
+		return false
+	}
+	for i := range p.m {
+		p.scale(p.c[i*p.ldc:][:p.n])
+	}
+	return true
 }
 
 // scale multiplies a row of C by beta.

@@ -50,6 +50,8 @@ type gemmJob[T float] struct {
 	i0, mb, j0, nb, p0, kb int // the block of C and of k in work
 	blockBeta              T
 	directA, directB       bool // used where they are, not packed
+	ready                  []T  // all blocks of B, if it was packed before
+	panels                 []T  // of the block of B in work
 
 	packedA, packedB, edge scratch[T]
 
@@ -57,15 +59,28 @@ type gemmJob[T float] struct {
 	packATask, packBTask, tileTask func(i int)
 }
 
-func (p *product[T]) blocked(kernels *gemmKernels[T], threads bool) {
+// blocked computes the product. ready is B if it was packed before, and otherwise
+// nil.
+func (p *product[T]) blocked(kernels *gemmKernels[T], ready []T, threads bool) {
+	g := kernels.job(p)
+	g.ready = ready
+	g.run(threads && p.work() >= serialWork)
+	kernels.release(g)
+}
+
+// job returns an idle job for the product, to be released after use.
+func (kernels *gemmKernels[T]) job(p *product[T]) *gemmJob[T] {
 	g := kernels.free.get()
 	if g == nil {
 		g = &gemmJob[T]{gemmKernels: kernels, mr: kernels.tiles[0].rows}
 		g.packATask, g.packBTask, g.tileTask = g.packA, g.packB, g.tile
 	}
 	g.product = *p
-	g.run(threads && p.work() >= serialWork)
-	g.product = product[T]{}
+	return g
+}
+
+func (kernels *gemmKernels[T]) release(g *gemmJob[T]) {
+	g.product, g.ready, g.panels = product[T]{}, nil, nil
 	kernels.free.put(g)
 }
 
@@ -74,17 +89,13 @@ func (p *product[T]) blocked(kernels *gemmKernels[T], threads bool) {
 const serialWork = 1 << 17
 
 func (g *gemmJob[T]) run(threads bool) {
-	loop := func(n int, task func(i int)) {
-		for i := range n {
-			task(i)
-		}
-	}
+	loop := serialFor
 	if threads {
 		loop = parallel.For
 	}
 	// Packing pays when a panel is used several times.
 	g.directA = g.n <= 4*g.nr
-	g.directB = !g.transB && g.m <= 2*g.mr
+	g.directB = g.ready == nil && !g.transB && g.m <= 2*g.mr
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
 	for ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
 		if g.taskRows > 2*g.mr {
@@ -95,7 +106,7 @@ func (g *gemmJob[T]) run(threads bool) {
 			break
 		}
 	}
-	kb := evenBlock(g.k, g.kc, 8)
+	kb := g.blockK()
 	for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
 		g.nb = min(g.nc, g.n-g.j0)
 		for g.p0 = 0; g.p0 < g.k; g.p0 += kb {
@@ -104,8 +115,13 @@ func (g *gemmJob[T]) run(threads bool) {
 			if g.p0 > 0 {
 				g.blockBeta = 1
 			}
-			g.packedB.grow(ceilDiv(g.nb, g.nr) * g.nr * g.kb)
-			loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+			if g.ready != nil {
+				g.panels = g.ready[g.blockAt():]
+			} else {
+				g.packedB.grow(ceilDiv(g.nb, g.nr) * g.nr * g.kb)
+				g.panels = g.packedB.data
+				loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+			}
 			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
 				g.mb = min(g.mc, g.m-g.i0)
 				if !g.directA {
@@ -121,6 +137,20 @@ func (g *gemmJob[T]) run(threads bool) {
 		}
 	}
 }
+
+// serialFor is parallel.For on the calling goroutine.
+func serialFor(n int, body func(i int)) {
+	for i := range n {
+		body(i)
+	}
+}
+
+// blockK is how many rows a block of B has.
+func (g *gemmJob[T]) blockK() int { return evenBlock(g.k, g.kc, 8) }
+
+// blockAt is where the block in work begins when all of B is packed: blocks of
+// the same columns lie below one another.
+func (g *gemmJob[T]) blockAt() int { return g.j0*g.k + ceilDiv(g.nb, g.nr)*g.nr*g.p0 }
 
 // packPanels is how many panels one task packs.
 const packPanels = 4
@@ -158,7 +188,7 @@ func (g *gemmJob[T]) packB(task int) {
 	lo := task * packPanels * g.nr
 	hi := min(lo+packPanels*g.nr, g.nb)
 	for j := lo; j < hi; j += g.nr {
-		panel := g.packedB.data[j*g.kb:][:g.kb*g.nr]
+		panel := g.panels[j*g.kb:][:g.kb*g.nr]
 		cols := min(g.nr, hi-j)
 		switch {
 		case !g.transB && cols == g.nr:
@@ -210,7 +240,7 @@ func (g *gemmJob[T]) tile(task int) {
 		rowA, csa = g.kb, g.mr
 	}
 	for j := jLo; j < jHi; j += g.nr {
-		b, ldb := g.packedB.data[j*g.kb:], g.nr
+		b, ldb := g.panels[j*g.kb:], g.nr
 		cols := min(g.nr, jHi-j)
 		if cols < g.nr {
 			g.edgePanel(task, iLo, iHi, j, cols, a, rowA, rsa, csa, b)

@@ -16,14 +16,6 @@ import (
 // A gemmFunc is Sgemm, Dgemm or one of their variants.
 type gemmFunc[T float] func(transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int)
 
-// stored returns the rows and columns of a matrix as it lies in memory.
-func stored(trans bool, rows, cols int) (int, int) {
-	if trans {
-		return cols, rows
-	}
-	return rows, cols
-}
-
 // naive returns alpha·op(A)·op(B) + beta·C in float64 and, for each element,
 // the same of magnitudes, to which rounding errors are relative.
 func naive[T float](p product[T]) (want, magnitude []float64) {
