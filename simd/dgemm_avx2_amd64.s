@@ -4,13 +4,11 @@
 
 #include "textflag.h"
 
-// func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -18,6 +16,11 @@ TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	LEAQ (SI)(R10*2), DI
 	ADDQ R10, DI
 	MOVQ AX, R13
@@ -140,16 +143,19 @@ store:
 	VMOVUPD Y14, 0(AX)
 	VMOVUPD Y15, 32(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -157,6 +163,11 @@ TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	LEAQ (SI)(R10*2), DI
 	ADDQ R10, DI
 	MOVQ AX, R13
@@ -247,16 +258,19 @@ store:
 	VMOVUPD Y14, 0(AX)
 	VMOVUPD Y15, 32(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -264,6 +278,11 @@ TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	MOVQ AX, R13
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
@@ -319,16 +338,19 @@ store:
 	VMOVUPD Y14, 0(AX)
 	VMOVUPD Y15, 32(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -336,6 +358,11 @@ TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	MOVQ AX, R13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
@@ -375,6 +402,11 @@ store:
 	VMOVUPD Y14, 0(AX)
 	VMOVUPD Y15, 32(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
@@ -388,12 +420,35 @@ TEXT ·dpackRowsAVX2(SB), NOSPLIT, $0-32
 	PCALIGN $32
 
 loop:
-	VMOVUPD (SI), Y0
-	VMOVUPD 32(SI), Y1
-	VMOVUPD Y0, (DI)
-	VMOVUPD Y1, 32(DI)
+	PREFETCHT0 0(SI)(R10*8)
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
 	ADDQ R10, SI
 	ADDQ $64, DI
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func dpackSlicesAVX2(dst, src *float64, ld, k int)
+TEXT ·dpackSlicesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $3, R10
+	PCALIGN $32
+
+loop:
+	PREFETCHT0 0(SI)(R10*8)
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), X1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS X1, 32(DI)
+	ADDQ R10, SI
+	ADDQ $48, DI
 	DECQ CX
 	JNZ loop
 	VZEROUPPER
@@ -410,21 +465,99 @@ TEXT ·dpackColumnsAVX2(SB), NOSPLIT, $0-32
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R12
 	LEAQ (R11)(R10*4), R13
+	// Whole cache lines of half of the rows: rows a power of two apart drive each
+	// other out of the first-level cache when there are many.
+	CMPQ CX, $8
+	JL loop
 	PCALIGN $32
 
-loop:
-	VMOVUPD (SI), X0
-	VINSERTF128 $1, (SI)(R10*2), Y0, Y0
-	VMOVUPD (SI)(R10*1), X1
-	VINSERTF128 $1, (SI)(R11*1), Y1, Y1
+lines:
+	VMOVUPD 0(SI), X0
+	VINSERTF128 $1, 0(SI)(R10*2), Y0, Y0
+	VMOVUPD 0(SI)(R10*1), X1
+	VINSERTF128 $1, 0(SI)(R11*1), Y1, Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y3
 	VMOVUPD Y2, 0(DI)
 	VMOVUPD Y3, 64(DI)
-	VMOVUPD (SI)(R10*4), X0
-	VINSERTF128 $1, (SI)(R11*2), Y0, Y0
-	VMOVUPD (SI)(R12*1), X1
-	VINSERTF128 $1, (SI)(R13*1), Y1, Y1
+	VMOVUPD 16(SI), X0
+	VINSERTF128 $1, 16(SI)(R10*2), Y0, Y0
+	VMOVUPD 16(SI)(R10*1), X1
+	VINSERTF128 $1, 16(SI)(R11*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 128(DI)
+	VMOVUPD Y3, 192(DI)
+	VMOVUPD 32(SI), X0
+	VINSERTF128 $1, 32(SI)(R10*2), Y0, Y0
+	VMOVUPD 32(SI)(R10*1), X1
+	VINSERTF128 $1, 32(SI)(R11*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 256(DI)
+	VMOVUPD Y3, 320(DI)
+	VMOVUPD 48(SI), X0
+	VINSERTF128 $1, 48(SI)(R10*2), Y0, Y0
+	VMOVUPD 48(SI)(R10*1), X1
+	VINSERTF128 $1, 48(SI)(R11*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 384(DI)
+	VMOVUPD Y3, 448(DI)
+	VMOVUPD 0(SI)(R10*4), X0
+	VINSERTF128 $1, 0(SI)(R11*2), Y0, Y0
+	VMOVUPD 0(SI)(R12*1), X1
+	VINSERTF128 $1, 0(SI)(R13*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 32(DI)
+	VMOVUPD Y3, 96(DI)
+	VMOVUPD 16(SI)(R10*4), X0
+	VINSERTF128 $1, 16(SI)(R11*2), Y0, Y0
+	VMOVUPD 16(SI)(R12*1), X1
+	VINSERTF128 $1, 16(SI)(R13*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 160(DI)
+	VMOVUPD Y3, 224(DI)
+	VMOVUPD 32(SI)(R10*4), X0
+	VINSERTF128 $1, 32(SI)(R11*2), Y0, Y0
+	VMOVUPD 32(SI)(R12*1), X1
+	VINSERTF128 $1, 32(SI)(R13*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 288(DI)
+	VMOVUPD Y3, 352(DI)
+	VMOVUPD 48(SI)(R10*4), X0
+	VINSERTF128 $1, 48(SI)(R11*2), Y0, Y0
+	VMOVUPD 48(SI)(R12*1), X1
+	VINSERTF128 $1, 48(SI)(R13*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 416(DI)
+	VMOVUPD Y3, 480(DI)
+	ADDQ $64, SI
+	ADDQ $512, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE lines
+	TESTQ CX, CX
+	JZ done
+	PCALIGN $32
+
+loop:
+	VMOVUPD 0(SI), X0
+	VINSERTF128 $1, 0(SI)(R10*2), Y0, Y0
+	VMOVUPD 0(SI)(R10*1), X1
+	VINSERTF128 $1, 0(SI)(R11*1), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y3
+	VMOVUPD Y2, 0(DI)
+	VMOVUPD Y3, 64(DI)
+	VMOVUPD 0(SI)(R10*4), X0
+	VINSERTF128 $1, 0(SI)(R11*2), Y0, Y0
+	VMOVUPD 0(SI)(R12*1), X1
+	VINSERTF128 $1, 0(SI)(R13*1), Y1, Y1
 	VUNPCKLPD Y1, Y0, Y2
 	VUNPCKHPD Y1, Y0, Y3
 	VMOVUPD Y2, 32(DI)
@@ -433,5 +566,53 @@ loop:
 	ADDQ $128, DI
 	SUBQ $2, CX
 	JNZ loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func dcopyRowsAVX2(dst, src *float64, ldDst, ldSrc, rows, n int)
+TEXT ·dcopyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ldDst+16(FP), R11
+	MOVQ ldSrc+24(FP), R10
+	MOVQ rows+32(FP), DX
+	MOVQ n+40(FP), CX
+	SHLQ $3, R11
+	SHLQ $3, R10
+	SHLQ $3, CX
+	// R8 is the part of a row that is copied by 32 bytes.
+	MOVQ CX, R8
+	SUBQ $31, R8
+
+row:
+	XORQ AX, AX
+	LEAQ (SI)(R10*2), R9
+	CMPQ AX, R8
+	JGE rest
+	PCALIGN $32
+
+loop:
+	PREFETCHT0 (R9)(AX*1)
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, R8
+	JL loop
+
+rest:
+	CMPQ AX, CX
+	JGE next
+	VMOVSD (SI)(AX*1), X0
+	VMOVSD X0, (DI)(AX*1)
+	ADDQ $8, AX
+	JMP rest
+
+next:
+	ADDQ R10, SI
+	ADDQ R11, DI
+	DECQ DX
+	JNZ row
 	VZEROUPPER
 	RET

@@ -4,13 +4,11 @@
 
 #include "textflag.h"
 
-// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -18,6 +16,11 @@ TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	LEAQ (SI)(R10*2), DI
 	ADDQ R10, DI
 	LEAQ (DI)(R10*2), R8
@@ -242,16 +245,19 @@ store:
 	VMOVUPD Z30, 0(AX)
 	VMOVUPD Z31, 64(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -259,6 +265,11 @@ TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	LEAQ (SI)(R10*2), DI
 	ADDQ R10, DI
 	LEAQ (DI)(R10*2), R8
@@ -416,16 +427,19 @@ store:
 	VMOVUPD Z30, 0(AX)
 	VMOVUPD Z31, 64(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -433,6 +447,11 @@ TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	MOVQ AX, R13
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
@@ -488,16 +507,19 @@ store:
 	VMOVUPD Z30, 0(AX)
 	VMOVUPD Z31, 64(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
-// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-80
-	MOVQ k+0(FP), CX
-	MOVQ a+16(FP), SI
+// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
-	MOVQ b+40(FP), DX
 	MOVQ ldb+48(FP), R12
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
@@ -505,6 +527,11 @@ TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-80
 	SHLQ $3, R11
 	SHLQ $3, R12
 	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
 	MOVQ AX, R13
 	VXORPS Z30, Z30, Z30
 	VXORPS Z31, Z31, Z31
@@ -544,6 +571,11 @@ store:
 	VMOVUPD Z30, 0(AX)
 	VMOVUPD Z31, 64(AX)
 	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
 	VZEROUPPER
 	RET
 
@@ -557,12 +589,37 @@ TEXT ·dpackRowsAVX512(SB), NOSPLIT, $0-32
 	PCALIGN $32
 
 loop:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
+	PREFETCHT0 0(SI)(R10*8)
+	PREFETCHT0 64(SI)(R10*8)
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
 	ADDQ R10, SI
 	ADDQ $128, DI
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func dpackSlicesAVX512(dst, src *float64, ld, k int)
+TEXT ·dpackSlicesAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $3, R10
+	PCALIGN $32
+
+loop:
+	PREFETCHT0 0(SI)(R10*8)
+	PREFETCHT0 64(SI)(R10*8)
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Y1
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Y1, 64(DI)
+	ADDQ R10, SI
+	ADDQ $96, DI
 	DECQ CX
 	JNZ loop
 	VZEROUPPER
@@ -580,29 +637,140 @@ TEXT ·dpackColumnsAVX512(SB), NOSPLIT, $0-32
 	LEAQ (R10)(R10*4), R12
 	LEAQ (R11)(R10*4), R13
 	LEAQ (SI)(R10*8), AX
+	// Whole cache lines of half of the rows: rows a power of two apart drive each
+	// other out of the first-level cache when there are many.
+	CMPQ CX, $8
+	JL loop
 	PCALIGN $32
 
-loop:
-	VMOVUPD (SI), X0
-	VINSERTF32X4 $1, (SI)(R10*2), Z0, Z0
-	VINSERTF32X4 $2, (SI)(R10*4), Z0, Z0
-	VINSERTF32X4 $3, (SI)(R11*2), Z0, Z0
-	VMOVUPD (SI)(R10*1), X1
-	VINSERTF32X4 $1, (SI)(R11*1), Z1, Z1
-	VINSERTF32X4 $2, (SI)(R12*1), Z1, Z1
-	VINSERTF32X4 $3, (SI)(R13*1), Z1, Z1
+lines:
+	VMOVUPD 0(SI), X0
+	VINSERTF32X4 $1, 0(SI)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 0(SI)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 0(SI)(R11*2), Z0, Z0
+	VMOVUPD 0(SI)(R10*1), X1
+	VINSERTF32X4 $1, 0(SI)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 0(SI)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 0(SI)(R13*1), Z1, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z3
 	VMOVUPD Z2, 0(DI)
 	VMOVUPD Z3, 128(DI)
-	VMOVUPD (AX), X0
-	VINSERTF32X4 $1, (AX)(R10*2), Z0, Z0
-	VINSERTF32X4 $2, (AX)(R10*4), Z0, Z0
-	VINSERTF32X4 $3, (AX)(R11*2), Z0, Z0
-	VMOVUPD (AX)(R10*1), X1
-	VINSERTF32X4 $1, (AX)(R11*1), Z1, Z1
-	VINSERTF32X4 $2, (AX)(R12*1), Z1, Z1
-	VINSERTF32X4 $3, (AX)(R13*1), Z1, Z1
+	VMOVUPD 16(SI), X0
+	VINSERTF32X4 $1, 16(SI)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 16(SI)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 16(SI)(R11*2), Z0, Z0
+	VMOVUPD 16(SI)(R10*1), X1
+	VINSERTF32X4 $1, 16(SI)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 16(SI)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 16(SI)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 256(DI)
+	VMOVUPD Z3, 384(DI)
+	VMOVUPD 32(SI), X0
+	VINSERTF32X4 $1, 32(SI)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 32(SI)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 32(SI)(R11*2), Z0, Z0
+	VMOVUPD 32(SI)(R10*1), X1
+	VINSERTF32X4 $1, 32(SI)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 32(SI)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 32(SI)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 512(DI)
+	VMOVUPD Z3, 640(DI)
+	VMOVUPD 48(SI), X0
+	VINSERTF32X4 $1, 48(SI)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 48(SI)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 48(SI)(R11*2), Z0, Z0
+	VMOVUPD 48(SI)(R10*1), X1
+	VINSERTF32X4 $1, 48(SI)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 48(SI)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 48(SI)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 768(DI)
+	VMOVUPD Z3, 896(DI)
+	VMOVUPD 0(AX), X0
+	VINSERTF32X4 $1, 0(AX)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 0(AX)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 0(AX)(R11*2), Z0, Z0
+	VMOVUPD 0(AX)(R10*1), X1
+	VINSERTF32X4 $1, 0(AX)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 0(AX)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 0(AX)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 64(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD 16(AX), X0
+	VINSERTF32X4 $1, 16(AX)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 16(AX)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 16(AX)(R11*2), Z0, Z0
+	VMOVUPD 16(AX)(R10*1), X1
+	VINSERTF32X4 $1, 16(AX)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 16(AX)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 16(AX)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 320(DI)
+	VMOVUPD Z3, 448(DI)
+	VMOVUPD 32(AX), X0
+	VINSERTF32X4 $1, 32(AX)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 32(AX)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 32(AX)(R11*2), Z0, Z0
+	VMOVUPD 32(AX)(R10*1), X1
+	VINSERTF32X4 $1, 32(AX)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 32(AX)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 32(AX)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 576(DI)
+	VMOVUPD Z3, 704(DI)
+	VMOVUPD 48(AX), X0
+	VINSERTF32X4 $1, 48(AX)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 48(AX)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 48(AX)(R11*2), Z0, Z0
+	VMOVUPD 48(AX)(R10*1), X1
+	VINSERTF32X4 $1, 48(AX)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 48(AX)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 48(AX)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 832(DI)
+	VMOVUPD Z3, 960(DI)
+	ADDQ $64, SI
+	ADDQ $64, AX
+	ADDQ $1024, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE lines
+	TESTQ CX, CX
+	JZ done
+	PCALIGN $32
+
+loop:
+	VMOVUPD 0(SI), X0
+	VINSERTF32X4 $1, 0(SI)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 0(SI)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 0(SI)(R11*2), Z0, Z0
+	VMOVUPD 0(SI)(R10*1), X1
+	VINSERTF32X4 $1, 0(SI)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 0(SI)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 0(SI)(R13*1), Z1, Z1
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z3
+	VMOVUPD Z2, 0(DI)
+	VMOVUPD Z3, 128(DI)
+	VMOVUPD 0(AX), X0
+	VINSERTF32X4 $1, 0(AX)(R10*2), Z0, Z0
+	VINSERTF32X4 $2, 0(AX)(R10*4), Z0, Z0
+	VINSERTF32X4 $3, 0(AX)(R11*2), Z0, Z0
+	VMOVUPD 0(AX)(R10*1), X1
+	VINSERTF32X4 $1, 0(AX)(R11*1), Z1, Z1
+	VINSERTF32X4 $2, 0(AX)(R12*1), Z1, Z1
+	VINSERTF32X4 $3, 0(AX)(R13*1), Z1, Z1
 	VUNPCKLPD Z1, Z0, Z2
 	VUNPCKHPD Z1, Z0, Z3
 	VMOVUPD Z2, 64(DI)
@@ -612,5 +780,53 @@ loop:
 	ADDQ $256, DI
 	SUBQ $2, CX
 	JNZ loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func dcopyRowsAVX512(dst, src *float64, ldDst, ldSrc, rows, n int)
+TEXT ·dcopyRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ldDst+16(FP), R11
+	MOVQ ldSrc+24(FP), R10
+	MOVQ rows+32(FP), DX
+	MOVQ n+40(FP), CX
+	SHLQ $3, R11
+	SHLQ $3, R10
+	SHLQ $3, CX
+	// R8 is the part of a row that is copied by 32 bytes.
+	MOVQ CX, R8
+	SUBQ $31, R8
+
+row:
+	XORQ AX, AX
+	LEAQ (SI)(R10*2), R9
+	CMPQ AX, R8
+	JGE rest
+	PCALIGN $32
+
+loop:
+	PREFETCHT0 (R9)(AX*1)
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, R8
+	JL loop
+
+rest:
+	CMPQ AX, CX
+	JGE next
+	VMOVSD (SI)(AX*1), X0
+	VMOVSD X0, (DI)(AX*1)
+	ADDQ $8, AX
+	JMP rest
+
+next:
+	ADDQ R10, SI
+	ADDQ R11, DI
+	DECQ DX
+	JNZ row
 	VZEROUPPER
 	RET

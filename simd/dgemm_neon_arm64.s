@@ -4,13 +4,11 @@
 
 #include "textflag.h"
 
-// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm6NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm6NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
@@ -21,6 +19,10 @@ TEXT ·dgemm6NEON(SB), NOSPLIT, $0-80
 	ADD R9<<3, R3, R4
 	ADD R9<<3, R4, R5
 	ADD R9<<3, R5, R6
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -154,15 +156,24 @@ store:
 	VST1.P [V20.D2, V21.D2, V22.D2, V23.D2], (R12)(R13)
 	VST1.P [V24.D2, V25.D2, V26.D2, V27.D2], (R12)(R13)
 	VST1.P [V28.D2, V29.D2, V30.D2, V31.D2], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<3, R1
+	ADD R14<<3, R2
+	ADD R14<<3, R3
+	ADD R14<<3, R4
+	ADD R14<<3, R5
+	ADD R14<<3, R6
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm4NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm4NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
@@ -171,6 +182,10 @@ TEXT ·dgemm4NEON(SB), NOSPLIT, $0-80
 	ADD R9<<3, R1, R2
 	ADD R9<<3, R2, R3
 	ADD R9<<3, R3, R4
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -266,21 +281,32 @@ store:
 	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], (R12)(R13)
 	VST1.P [V16.D2, V17.D2, V18.D2, V19.D2], (R12)(R13)
 	VST1.P [V20.D2, V21.D2, V22.D2, V23.D2], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<3, R1
+	ADD R14<<3, R2
+	ADD R14<<3, R3
+	ADD R14<<3, R4
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm2NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm2NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
 	LSL $3, R11, R11
 	LSL $3, R13, R13
 	ADD R9<<3, R1, R2
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -338,20 +364,29 @@ finish:
 store:
 	VST1.P [V8.D2, V9.D2, V10.D2, V11.D2], (R12)(R13)
 	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<3, R1
+	ADD R14<<3, R2
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
-TEXT ·dgemm1NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm1NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
 	LSL $3, R11, R11
 	LSL $3, R13, R13
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -390,6 +425,12 @@ finish:
 
 store:
 	VST1.P [V8.D2, V9.D2, V10.D2, V11.D2], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<3, R1
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
 // func dpackRowsNEON(dst, src *float64, ld, k int)
@@ -404,6 +445,22 @@ TEXT ·dpackRowsNEON(SB), NOSPLIT, $0-32
 loop:
 	VLD1.P (R1)(R2), [V0.D2, V1.D2, V2.D2, V3.D2]
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS $1, R3, R3
+	BNE loop
+	RET
+
+// func dpackSlicesNEON(dst, src *float64, ld, k int)
+TEXT ·dpackSlicesNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD ld+16(FP), R2
+	MOVD k+24(FP), R3
+	LSL $3, R2, R2
+	PCALIGN $32
+
+loop:
+	VLD1.P (R1)(R2), [V0.D2, V1.D2, V2.D2]
+	VST1.P [V0.D2, V1.D2, V2.D2], 48(R0)
 	SUBS $1, R3, R3
 	BNE loop
 	RET

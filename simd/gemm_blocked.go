@@ -11,11 +11,15 @@ type gemmKernels[T float] struct {
 	tiles []tileKernel[T]
 	nr    int
 
-	// packRows copies k rows of nr elements, ld apart, to consecutive places.
+	// packRows copies k rows of nr elements, ld apart, to consecutive places, and
+	// packSlices rows of as many elements as the largest tile has rows.
 	// packColumns transposes the k first elements of nr rows, ld apart; k is a
 	// positive multiple of packStep.
-	packRows, packColumns func(dst, src *T, ld, k int)
-	packStep              int
+	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
+	packStep                          int
+
+	// copyRows copies rows of n elements.
+	copyRows func(dst, src *T, ldDst, ldSrc, rows, n int)
 
 	// A block of B, kc×nc, is packed at a time, and of A, mc×kc. Tasks compute
 	// tiles of up to taskRows×taskCols of C.
@@ -30,10 +34,11 @@ type gemmKernels[T float] struct {
 
 // A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
 // element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
-// not read C if beta is 0.
+// not read C if beta is 0. It computes so many tiles, at least one, of which each
+// begins nextA elements after the other in A and rows below the other in C.
 type tileKernel[T float] struct {
 	rows   int
-	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int)
+	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int)
 }
 
 // A gemmJob computes products by blocks, as in Van Zee and van de Geijn, "BLIS:
@@ -168,15 +173,17 @@ func (g *gemmJob[T]) packA(task int) {
 	dst := g.packedA.data
 	if !g.transA {
 		stride := g.strideA()
-		for i := lo; i < hi; i++ {
-			copy(dst[i*stride:][:g.kb], g.a[(g.i0+i)*g.lda+g.p0:])
-		}
+		g.copyRows(&dst[lo*stride], &g.a[(g.i0+lo)*g.lda+g.p0], stride, g.lda, hi-lo, g.kb)
 		return
 	}
 	for i := lo; i < hi; i += g.mr {
 		rows := min(g.mr, hi-i)
 		panel := dst[i*g.kb:]
 		src := g.a[g.p0*g.lda+g.i0+i:]
+		if rows == g.mr {
+			g.packSlices(&panel[0], &src[0], g.lda, g.kb)
+			continue
+		}
 		for p := range g.kb {
 			copy(panel[p*g.mr:][:rows], src[p*g.lda:])
 		}
@@ -249,19 +256,21 @@ func (g *gemmJob[T]) tile(task int) {
 		if g.directB {
 			b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
 		}
-		c := g.c[g.i0*g.ldc+g.j0+j:]
-		for i := iLo; i < iHi; i += g.mr {
-			g.panel(min(g.mr, iHi-i), a[i*rowA:], rsa, csa, b, ldb, g.blockBeta, c[i*g.ldc:], g.ldc)
-		}
+		g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, g.c[(g.i0+iLo)*g.ldc+g.j0+j:], g.ldc)
 	}
 }
 
 // panel computes rows×nr elements of C with the largest micro-kernels that fit.
-func (g *gemmJob[T]) panel(rows int, a []T, rsa, csa int, b []T, ldb int, beta T, c []T, ldc int) {
-	for r := 0; r < rows; {
-		for _, t := range g.tiles {
+// Tiles of A begin at multiples of mr·rowA, their rows rsa apart.
+func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, beta T, c []T, ldc int) {
+	if whole := rows / g.mr; whole > 0 {
+		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA)
+	}
+	last := rows / g.mr * g.mr
+	for r := last; r < rows; {
+		for _, t := range g.tiles[1:] {
 			if t.rows <= rows-r {
-				t.kernel(g.kb, g.alpha, &a[r*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc)
+				t.kernel(g.kb, g.alpha, &a[last*rowA+(r-last)*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0)
 				r += t.rows
 				break
 			}
@@ -275,7 +284,7 @@ func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a []T, rowA, rsa, cs
 	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*g.nr]
 	for i := iLo; i < iHi; i += g.mr {
 		rows := min(g.mr, iHi-i)
-		g.panel(rows, a[i*rowA:], rsa, csa, b, g.nr, 0, buffer, g.nr)
+		g.panel(rows, a[i*rowA:], rowA, rsa, csa, b, g.nr, 0, buffer, g.nr)
 		for r := range rows {
 			c := g.c[(g.i0+i+r)*g.ldc+g.j0+j:][:cols]
 			product := buffer[r*g.nr:][:cols]

@@ -5,11 +5,13 @@ import "unsafe"
 // genericGemm returns the kernels of matrix products in plain Go.
 func genericGemm[T float]() *gemmKernels[T] {
 	return &gemmKernels[T]{
-		tiles:       []tileKernel[T]{{2, tile2[T]}, {1, tile1[T]}},
+		tiles:       []tileKernel[T]{{2, repeat(2, tile2[T])}, {1, repeat(1, tile1[T])}},
 		nr:          4,
 		packRows:    packRowsGeneric[T],
+		packSlices:  packSlicesGeneric[T],
 		packColumns: packColumnsGeneric[T],
 		packStep:    1,
+		copyRows:    copyRowsGeneric[T],
 		kc:          256, mc: 1024, nc: 1024,
 		taskRows: 64, taskCols: 128,
 	}
@@ -18,6 +20,15 @@ func genericGemm[T float]() *gemmKernels[T] {
 // at returns element i of the array that p points to.
 func at[T float](p *T, i int) *T {
 	return (*T)(unsafe.Add(unsafe.Pointer(p), uintptr(i)*unsafe.Sizeof(*p)))
+}
+
+// repeat makes a kernel of many tiles of one for a single tile.
+func repeat[T float](rows int, tile func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int)) func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int) {
+	return func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int) {
+		for i := range tiles {
+			tile(k, alpha, at(a, i*nextA), rsa, csa, b, ldb, beta, at(c, i*rows*ldc), ldc)
+		}
+	}
 }
 
 // tile2 computes a tile of 2×4 elements. The conversions keep a compiler from
@@ -74,6 +85,14 @@ func packRowsGeneric[T float](dst, src *T, ld, k int) {
 	to := unsafe.Slice(dst, 4*k)
 	for p := range k {
 		copy(to[4*p:4*p+4], unsafe.Slice(at(src, p*ld), 4))
+	}
+}
+
+func packSlicesGeneric[T float](dst, src *T, ld, k int) { copyRowsGeneric(dst, src, 2, ld, k, 2) }
+
+func copyRowsGeneric[T float](dst, src *T, ldDst, ldSrc, rows, n int) {
+	for i := range rows {
+		copy(unsafe.Slice(at(dst, i*ldDst), n), unsafe.Slice(at(src, i*ldSrc), n))
 	}
 }
 

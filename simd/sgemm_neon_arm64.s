@@ -4,13 +4,11 @@
 
 #include "textflag.h"
 
-// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
-TEXT ·sgemm6NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm6NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
@@ -21,6 +19,10 @@ TEXT ·sgemm6NEON(SB), NOSPLIT, $0-80
 	ADD R9<<2, R3, R4
 	ADD R9<<2, R4, R5
 	ADD R9<<2, R5, R6
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -154,15 +156,24 @@ store:
 	VST1.P [V20.S4, V21.S4, V22.S4, V23.S4], (R12)(R13)
 	VST1.P [V24.S4, V25.S4, V26.S4, V27.S4], (R12)(R13)
 	VST1.P [V28.S4, V29.S4, V30.S4, V31.S4], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<2, R1
+	ADD R14<<2, R2
+	ADD R14<<2, R3
+	ADD R14<<2, R4
+	ADD R14<<2, R5
+	ADD R14<<2, R6
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
-TEXT ·sgemm4NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm4NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
@@ -171,6 +182,10 @@ TEXT ·sgemm4NEON(SB), NOSPLIT, $0-80
 	ADD R9<<2, R1, R2
 	ADD R9<<2, R2, R3
 	ADD R9<<2, R3, R4
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -266,21 +281,32 @@ store:
 	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], (R12)(R13)
 	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], (R12)(R13)
 	VST1.P [V20.S4, V21.S4, V22.S4, V23.S4], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<2, R1
+	ADD R14<<2, R2
+	ADD R14<<2, R3
+	ADD R14<<2, R4
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
-TEXT ·sgemm2NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm2NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
 	LSL $2, R11, R11
 	LSL $2, R13, R13
 	ADD R9<<2, R1, R2
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -338,20 +364,29 @@ finish:
 store:
 	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], (R12)(R13)
 	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<2, R1
+	ADD R14<<2, R2
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
-// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
-TEXT ·sgemm1NEON(SB), NOSPLIT, $0-80
-	MOVD k+0(FP), R0
+// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm1NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
-	MOVD b+40(FP), R10
 	MOVD ldb+48(FP), R11
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
 	LSL $2, R11, R11
 	LSL $2, R13, R13
+
+tile:
+	MOVD k+0(FP), R0
+	MOVD b+40(FP), R10
 	MOVD ZR, R7
 	VEOR V8.B16, V8.B16, V8.B16
 	VEOR V9.B16, V9.B16, V9.B16
@@ -390,6 +425,12 @@ finish:
 
 store:
 	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], (R12)(R13)
+	MOVD nextA+88(FP), R14
+	ADD R14<<2, R1
+	MOVD tiles+80(FP), R14
+	SUBS $1, R14, R14
+	MOVD R14, tiles+80(FP)
+	BNE tile
 	RET
 
 // func spackRowsNEON(dst, src *float32, ld, k int)
@@ -404,6 +445,26 @@ TEXT ·spackRowsNEON(SB), NOSPLIT, $0-32
 loop:
 	VLD1.P (R1)(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $1, R3, R3
+	BNE loop
+	RET
+
+// func spackSlicesNEON(dst, src *float32, ld, k int)
+TEXT ·spackSlicesNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD ld+16(FP), R2
+	MOVD k+24(FP), R3
+	LSL $2, R2, R2
+	PCALIGN $32
+
+loop:
+	FMOVQ (R1), F0
+	FMOVD 16(R1), F1
+	FMOVQ F0, (R0)
+	FMOVD F1, 16(R0)
+	ADD R2, R1, R1
+	ADD $24, R0, R0
 	SUBS $1, R3, R3
 	BNE loop
 	RET

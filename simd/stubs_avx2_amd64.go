@@ -5,40 +5,52 @@
 package simd
 
 //go:noescape
-func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func spackRowsAVX2(dst, src *float32, ld, k int)
 
 //go:noescape
+func spackSlicesAVX2(dst, src *float32, ld, k int)
+
+//go:noescape
 func spackColumnsAVX2(dst, src *float32, ld, k int)
 
 //go:noescape
-func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func scopyRowsAVX2(dst, src *float32, ldDst, ldSrc, rows, n int)
 
 //go:noescape
-func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dpackRowsAVX2(dst, src *float64, ld, k int)
 
 //go:noescape
+func dpackSlicesAVX2(dst, src *float64, ld, k int)
+
+//go:noescape
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
+
+//go:noescape
+func dcopyRowsAVX2(dst, src *float64, ldDst, ldSrc, rows, n int)
 
 //go:noescape
 func sAddAVX2(dst, a, b []float32)

@@ -5,40 +5,52 @@
 package simd
 
 //go:noescape
-func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int)
+func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func spackRowsAVX512(dst, src *float32, ld, k int)
 
 //go:noescape
+func spackSlicesAVX512(dst, src *float32, ld, k int)
+
+//go:noescape
 func spackColumnsAVX512(dst, src *float32, ld, k int)
 
 //go:noescape
-func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func scopyRowsAVX512(dst, src *float32, ldDst, ldSrc, rows, n int)
 
 //go:noescape
-func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int)
+func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dpackRowsAVX512(dst, src *float64, ld, k int)
 
 //go:noescape
+func dpackSlicesAVX512(dst, src *float64, ld, k int)
+
+//go:noescape
 func dpackColumnsAVX512(dst, src *float64, ld, k int)
+
+//go:noescape
+func dcopyRowsAVX512(dst, src *float64, ldDst, ldSrc, rows, n int)
 
 //go:noescape
 func sAddAVX512(dst, a, b []float32)

@@ -18,13 +18,15 @@ func gemmFamily(a *assembler, p precision) {
 	for _, rows := range []int{full, full / 3 * 2, 2, 1} {
 		microKernel(a, p, rows)
 	}
-	packRows(a, p)
+	packRows(a, p, "packRows", 2*a.bytes)
+	packRows(a, p, "packSlices", full*p.bytes)
 	packColumns(a, p)
+	copyRows(a, p)
 }
 
 func (a *assembler) microKernelFunction(p precision, rows int) {
 	a.function(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
-		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc int)", p.goType), 80)
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA int)", p.goType), 96)
 }
 
 func microKernel(a *assembler, p precision, rows int) {
@@ -35,17 +37,19 @@ func microKernel(a *assembler, p precision, rows int) {
 	shift := map[int]int{4: 2, 8: 3}[p.bytes]
 	mov := "VMOVU" + p.suffix
 
-	a.op("MOVQ", "k+0(FP)", "CX")
-	a.op("MOVQ", "a+16(FP)", "SI")
+	a.op("MOVQ", "a+16(FP)", "R14")
 	a.op("MOVQ", "rsa+24(FP)", "R10")
 	a.op("MOVQ", "csa+32(FP)", "R11")
-	a.op("MOVQ", "b+40(FP)", "DX")
 	a.op("MOVQ", "ldb+48(FP)", "R12")
 	a.op("MOVQ", "c+64(FP)", "AX")
 	a.op("MOVQ", "ldc+72(FP)", "BX")
 	for _, r := range []string{"R10", "R11", "R12", "BX"} {
 		a.op("SHLQ", fmt.Sprint("$", shift), r)
 	}
+	a.label("tile")
+	a.op("MOVQ", "k+0(FP)", "CX")
+	a.op("MOVQ", "R14", "SI")
+	a.op("MOVQ", "b+40(FP)", "DX")
 	// One pointer for every three rows: 0, 1 and 2 times rsa can be addressed.
 	pointers := []string{"SI", "DI", "R8", "R9"}[:(rows+2)/3]
 	for i := 1; i < len(pointers); i++ {
@@ -114,29 +118,97 @@ func microKernel(a *assembler, p precision, rows int) {
 		}
 		a.op("ADDQ", "BX", "AX")
 	}
+	a.op("MOVQ", "nextA+88(FP)", "R13")
+	a.op("SHLQ", fmt.Sprint("$", shift), "R13")
+	a.op("ADDQ", "R13", "R14")
+	a.op("DECQ", "tiles+80(FP)")
+	a.op("JNZ", "tile")
 	a.ret()
 }
 
-func (a *assembler) packFunction(p precision, what string) {
-	a.function(fmt.Sprintf("%spack%s%s", p.letter, what, a.title),
-		fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
+func (a *assembler) packFunction(p precision, name string) {
+	a.function(p.letter+name+a.title, fmt.Sprintf("(dst, src *%s, ld, k int)", p.goType), 32)
 }
 
-// packRows copies k rows of two vectors, ld elements apart, to consecutive
-// places.
-func packRows(a *assembler, p precision) {
-	a.packFunction(p, "Rows")
+// packRows copies k rows of so many bytes, ld elements apart, to consecutive
+// places. Rows often lie in a page each, where no processor foresees the next
+// one.
+func packRows(a *assembler, p precision, name string, bytes int) {
+	a.packFunction(p, name)
 	packArguments(a, p)
 	a.loop("loop")
-	mov := "VMOVU" + p.suffix
-	a.op(mov, "(SI)", a.v(0))
-	a.op(mov, fmt.Sprintf("%d(SI)", a.bytes), a.v(1))
-	a.op(mov, a.v(0), "(DI)")
-	a.op(mov, a.v(1), fmt.Sprintf("%d(DI)", a.bytes))
+	for at := 0; at < bytes; at += 64 {
+		a.op("PREFETCHT0", fmt.Sprintf("%d(SI)(R10*8)", at))
+	}
+	var stores [][3]any
+	for at, r := 0, 0; at < bytes; r++ {
+		size, mov, reg := 64, "VMOVUPS", "Z"
+		switch left := bytes - at; {
+		case a.bytes >= 64 && left >= 64:
+		case left >= 32:
+			size, reg = 32, "Y"
+		case left >= 16:
+			size, reg = 16, "X"
+		default:
+			size, mov, reg = 8, "VMOVSD", "X"
+		}
+		reg = fmt.Sprint(reg, r)
+		a.op(mov, fmt.Sprintf("%d(SI)", at), reg)
+		stores = append(stores, [3]any{mov, reg, fmt.Sprintf("%d(DI)", at)})
+		at += size
+	}
+	for _, s := range stores {
+		a.op(s[0].(string), s[1:]...)
+	}
 	a.op("ADDQ", "R10", "SI")
-	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes), "DI")
+	a.op("ADDQ", fmt.Sprint("$", bytes), "DI")
 	a.op("DECQ", "CX")
 	a.op("JNZ", "loop")
+	a.ret()
+}
+
+// copyRows copies rows of n elements, which lie ldSrc apart, to rows ldDst apart,
+// and reads ahead by two rows.
+func copyRows(a *assembler, p precision) {
+	a.function(p.letter+"copyRows"+a.title, fmt.Sprintf("(dst, src *%s, ldDst, ldSrc, rows, n int)", p.goType), 48)
+	shift := map[int]int{4: 2, 8: 3}[p.bytes]
+	a.op("MOVQ", "dst+0(FP)", "DI")
+	a.op("MOVQ", "src+8(FP)", "SI")
+	a.op("MOVQ", "ldDst+16(FP)", "R11")
+	a.op("MOVQ", "ldSrc+24(FP)", "R10")
+	a.op("MOVQ", "rows+32(FP)", "DX")
+	a.op("MOVQ", "n+40(FP)", "CX")
+	for _, r := range []string{"R11", "R10", "CX"} {
+		a.op("SHLQ", fmt.Sprint("$", shift), r)
+	}
+	a.comment("R8 is the part of a row that is copied by 32 bytes.")
+	a.op("MOVQ", "CX", "R8")
+	a.op("SUBQ", "$31", "R8")
+	a.label("row")
+	a.op("XORQ", "AX", "AX")
+	a.op("LEAQ", "(SI)(R10*2)", "R9")
+	a.op("CMPQ", "AX", "R8")
+	a.op("JGE", "rest")
+	a.loop("loop")
+	a.op("PREFETCHT0", "(R9)(AX*1)")
+	a.op("VMOVUPS", "(SI)(AX*1)", "Y0")
+	a.op("VMOVUPS", "Y0", "(DI)(AX*1)")
+	a.op("ADDQ", "$32", "AX")
+	a.op("CMPQ", "AX", "R8")
+	a.op("JL", "loop")
+	a.label("rest")
+	a.op("CMPQ", "AX", "CX")
+	a.op("JGE", "next")
+	mov := map[int]string{4: "VMOVSS", 8: "VMOVSD"}[p.bytes]
+	a.op(mov, "(SI)(AX*1)", "X0")
+	a.op(mov, "X0", "(DI)(AX*1)")
+	a.op("ADDQ", fmt.Sprint("$", p.bytes), "AX")
+	a.op("JMP", "rest")
+	a.label("next")
+	a.op("ADDQ", "R10", "SI")
+	a.op("ADDQ", "R11", "DI")
+	a.op("DECQ", "DX")
+	a.op("JNZ", "row")
 	a.ret()
 }
 
@@ -156,7 +228,7 @@ func packArguments(a *assembler, p precision) {
 // transposition of 4×4 (or 2×2) blocks inside those parts puts consecutive rows
 // side by side.
 func packColumns(a *assembler, p precision) {
-	a.packFunction(p, "Columns")
+	a.packFunction(p, "packColumns")
 	packArguments(a, p)
 	step := 16 / p.bytes // elements in 128 bits
 	parts := a.bytes / 16
@@ -177,15 +249,16 @@ func packColumns(a *assembler, p precision) {
 		base := "(" + pointers[i/8] + ")"
 		return base + []string{"", "(R10*1)", "(R10*2)", "(R11*1)", "(R10*4)", "(R12*1)", "(R11*2)", "(R13*1)"}[i%8]
 	}
-	a.loop("loop")
-	for half := range 2 {
+	// transpose moves what is offset bytes behind the pointers, of the rows of one
+	// vector.
+	transpose := func(half, offset, to int) {
 		base := half * a.bytes / p.bytes
 		for r := range step {
 			// Lane group l of register r holds row base + l·step + r.
 			x := fmt.Sprint("X", r)
-			a.op(mov, row(base+r), x)
+			a.op(mov, fmt.Sprint(offset)+row(base+r), x)
 			for l := 1; l < parts; l++ {
-				a.op(insert, fmt.Sprint("$", l), row(base+l*step+r), a.v(r), a.v(r))
+				a.op(insert, fmt.Sprint("$", l), fmt.Sprint(offset)+row(base+l*step+r), a.v(r), a.v(r))
 			}
 		}
 		var out []int
@@ -205,14 +278,36 @@ func packColumns(a *assembler, p precision) {
 			out = []int{2, 3}
 		}
 		for c, r := range out {
-			a.op(mov, a.v(r), fmt.Sprintf("%d(DI)", c*2*a.bytes+half*a.bytes))
+			a.op(mov, a.v(r), fmt.Sprintf("%d(DI)", to+c*2*a.bytes+half*a.bytes))
 		}
 	}
-	for _, r := range pointers {
-		a.op("ADDQ", "$16", r)
+	advance := func(bytes int) {
+		for _, r := range pointers {
+			a.op("ADDQ", fmt.Sprint("$", bytes), r)
+		}
+		a.op("ADDQ", fmt.Sprint("$", bytes/p.bytes*2*a.bytes), "DI")
+		a.op("SUBQ", fmt.Sprint("$", bytes/p.bytes), "CX")
 	}
-	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes*step), "DI")
-	a.op("SUBQ", fmt.Sprint("$", step), "CX")
+	a.comment("Whole cache lines of half of the rows: rows a power of two apart drive each")
+	a.comment("other out of the first-level cache when there are many.")
+	a.op("CMPQ", "CX", fmt.Sprint("$", 64/p.bytes))
+	a.op("JL", "loop")
+	a.loop("lines")
+	for half := range 2 {
+		for offset := 0; offset < 64; offset += 16 {
+			transpose(half, offset, offset/p.bytes*2*a.bytes)
+		}
+	}
+	advance(64)
+	a.op("CMPQ", "CX", fmt.Sprint("$", 64/p.bytes))
+	a.op("JGE", "lines")
+	a.op("TESTQ", "CX", "CX")
+	a.op("JZ", "done")
+	a.loop("loop")
+	transpose(0, 0, 0)
+	transpose(1, 0, 0)
+	advance(16)
 	a.op("JNZ", "loop")
+	a.label("done")
 	a.ret()
 }

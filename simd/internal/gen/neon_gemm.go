@@ -10,6 +10,7 @@ func neonGemm(a *assembler, p precision) {
 		neonMicroKernel(a, p, rows)
 	}
 	neonPackRows(a, p)
+	neonPackSlices(a, p)
 	neonPackColumns(a, p)
 }
 
@@ -27,11 +28,9 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 	pointer := func(row int) string { return fmt.Sprint("R", 1+row) }
 	const k, offset, csa, rsa, bRow, ldb, c, ldc, next = "R0", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14"
 
-	a.op("MOVD", "k+0(FP)", k)
 	a.op("MOVD", "a+16(FP)", pointer(0))
 	a.op("MOVD", "rsa+24(FP)", rsa)
 	a.op("MOVD", "csa+32(FP)", csa)
-	a.op("MOVD", "b+40(FP)", bRow)
 	a.op("MOVD", "ldb+48(FP)", ldb)
 	a.op("MOVD", "c+64(FP)", c)
 	a.op("MOVD", "ldc+72(FP)", ldc)
@@ -40,6 +39,9 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 	for row := 1; row < rows; row++ {
 		a.op("ADD", fmt.Sprintf("%s<<%d", rsa, shift), pointer(row-1), pointer(row))
 	}
+	a.label("tile")
+	a.op("MOVD", "k+0(FP)", k)
+	a.op("MOVD", "b+40(FP)", bRow)
 	a.op("MOVD", "ZR", offset)
 	for row := range rows {
 		for column := range neonColumns {
@@ -91,17 +93,47 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 	for row := range rows {
 		a.op("VST1.P", vecs(p, accumulator(row, 0), neonColumns), fmt.Sprintf("(%s)(%s)", c, ldc))
 	}
+	a.op("MOVD", "nextA+88(FP)", next)
+	for row := range rows {
+		a.op("ADD", fmt.Sprintf("%s<<%d", next, shift), pointer(row))
+	}
+	a.op("MOVD", "tiles+80(FP)", next)
+	a.op("SUBS", "$1", next, next)
+	a.op("MOVD", next, "tiles+80(FP)")
+	a.op("BNE", "tile")
 	a.ret()
 }
 
 // neonPackRows copies k rows of four vectors, ld elements apart, to consecutive
 // places.
 func neonPackRows(a *assembler, p precision) {
-	a.packFunction(p, "Rows")
+	a.packFunction(p, "packRows")
 	neonPackArguments(a, p)
 	a.loop("loop")
 	a.op("VLD1.P", "(R1)(R2)", vecs(p, 0, neonColumns))
 	a.op("VST1.P", vecs(p, 0, neonColumns), "64(R0)")
+	a.op("SUBS", "$1", "R3", "R3")
+	a.op("BNE", "loop")
+	a.ret()
+}
+
+// neonPackSlices copies k rows of six elements, ld elements apart, to consecutive
+// places.
+func neonPackSlices(a *assembler, p precision) {
+	a.packFunction(p, "packSlices")
+	neonPackArguments(a, p)
+	a.loop("loop")
+	if p.bytes == 4 {
+		a.op("FMOVQ", "(R1)", "F0")
+		a.op("FMOVD", "16(R1)", "F1")
+		a.op("FMOVQ", "F0", "(R0)")
+		a.op("FMOVD", "F1", "16(R0)")
+		a.op("ADD", "R2", "R1", "R1")
+		a.op("ADD", "$24", "R0", "R0")
+	} else {
+		a.op("VLD1.P", "(R1)(R2)", vecs(p, 0, 3))
+		a.op("VST1.P", vecs(p, 0, 3), "48(R0)")
+	}
 	a.op("SUBS", "$1", "R3", "R3")
 	a.op("BNE", "loop")
 	a.ret()
@@ -120,7 +152,7 @@ func neonPackArguments(a *assembler, p precision) {
 // positive multiple of a vector's lanes. It loads a vector of every row to
 // registers 0 and following; column p goes to 16+4p and following.
 func neonPackColumns(a *assembler, p precision) {
-	a.packFunction(p, "Columns")
+	a.packFunction(p, "packColumns")
 	neonPackArguments(a, p)
 	lanes := a.bytes / p.bytes
 	a.loop("loop")
