@@ -18,9 +18,6 @@ type gemmKernels[T float] struct {
 	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
 	packStep                          int
 
-	// copyRows copies rows of n elements.
-	copyRows func(dst, src *T, ldDst, ldSrc, rows, n int)
-
 	// A block of B, kc×nc, is packed at a time, and of A, mc×kc. Tasks compute
 	// tiles of up to taskRows×taskCols of C.
 	kc, mc, nc         int
@@ -98,8 +95,9 @@ func (g *gemmJob[T]) run(threads bool) {
 	if threads {
 		loop = parallel.For
 	}
-	// Packing pays when a panel is used several times.
-	g.directA = g.n <= 4*g.nr
+	// Rows of A are read where they are: within a tile, the processor foresees
+	// them. Otherwise packing pays when a panel is used several times.
+	g.directA = !g.transA || g.n <= 4*g.nr
 	g.directB = g.ready == nil && !g.transB && g.m <= 2*g.mr
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
 	for ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
@@ -130,7 +128,7 @@ func (g *gemmJob[T]) run(threads bool) {
 			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
 				g.mb = min(g.mc, g.m-g.i0)
 				if !g.directA {
-					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.strideA())
+					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.kb)
 					loop(ceilDiv(g.mb, packPanels*g.mr), g.packATask)
 				}
 				tasks := ceilDiv(g.mb, g.taskRows) * ceilDiv(g.nb, g.taskCols)
@@ -160,25 +158,14 @@ func (g *gemmJob[T]) blockAt() int { return g.j0*g.k + ceilDiv(g.nb, g.nr)*g.nr*
 // packPanels is how many panels one task packs.
 const packPanels = 4
 
-// strideA is the distance of rows of packed A, when it is not transposed: such
-// that rows at equal offsets do not meet in the same cache set.
-func (g *gemmJob[T]) strideA() int { return g.kb + 16 }
-
-// packA packs some panels of A. Rows of A are copied as they are: the
-// micro-kernel reads an element of each, wherever it lies. Columns (of a
-// transposed A) are cut to the height of a panel.
+// packA packs some panels of a transposed A, whose columns are cut to the height
+// of a panel.
 func (g *gemmJob[T]) packA(task int) {
 	lo := task * packPanels * g.mr
 	hi := min(lo+packPanels*g.mr, g.mb)
-	dst := g.packedA.data
-	if !g.transA {
-		stride := g.strideA()
-		g.copyRows(&dst[lo*stride], &g.a[(g.i0+lo)*g.lda+g.p0], stride, g.lda, hi-lo, g.kb)
-		return
-	}
 	for i := lo; i < hi; i += g.mr {
 		rows := min(g.mr, hi-i)
-		panel := dst[i*g.kb:]
+		panel := g.packedA.data[i*g.kb:]
 		src := g.a[g.p0*g.lda+g.i0+i:]
 		if rows == g.mr {
 			g.packSlices(&panel[0], &src[0], g.lda, g.kb)
@@ -241,8 +228,6 @@ func (g *gemmJob[T]) tile(task int) {
 		a, rowA, rsa = g.a[g.i0*g.lda+g.p0:], g.lda, g.lda
 	case g.directA:
 		a, rowA, csa = g.a[g.p0*g.lda+g.i0:], 1, g.lda
-	case !g.transA:
-		rowA, rsa = g.strideA(), g.strideA()
 	default:
 		rowA, csa = g.kb, g.mr
 	}

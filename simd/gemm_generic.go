@@ -11,7 +11,6 @@ func genericGemm[T float]() *gemmKernels[T] {
 		packSlices:  packSlicesGeneric[T],
 		packColumns: packColumnsGeneric[T],
 		packStep:    1,
-		copyRows:    copyRowsGeneric[T],
 		kc:          256, mc: 1024, nc: 1024,
 		taskRows: 64, taskCols: 128,
 	}
@@ -88,11 +87,10 @@ func packRowsGeneric[T float](dst, src *T, ld, k int) {
 	}
 }
 
-func packSlicesGeneric[T float](dst, src *T, ld, k int) { copyRowsGeneric(dst, src, 2, ld, k, 2) }
-
-func copyRowsGeneric[T float](dst, src *T, ldDst, ldSrc, rows, n int) {
-	for i := range rows {
-		copy(unsafe.Slice(at(dst, i*ldDst), n), unsafe.Slice(at(src, i*ldSrc), n))
+func packSlicesGeneric[T float](dst, src *T, ld, k int) {
+	to := unsafe.Slice(dst, 2*k)
+	for p := range k {
+		copy(to[2*p:2*p+2], unsafe.Slice(at(src, p*ld), 2))
 	}
 }
 

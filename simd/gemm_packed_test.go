@@ -1,13 +1,10 @@
 package simd
 
 import (
-	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 func TestGemmPacked(t *testing.T) {
@@ -107,36 +104,4 @@ func TestGemmPackedPanics(t *testing.T) {
 	mustPanic(t, func() { SgemmPacked(false, 10, 1, x, 10, packed, 0, x[:99], 10) }, "simd: SgemmPacked", "c has 99")
 	mustPanic(t, func() { SgemmPacked(false, -1, 1, x, 10, packed, 0, x, 10) }, "simd: SgemmPacked", "m=-1")
 	mustPanic(t, func() { SgemmPacked(false, 1, 1, x, 10, &SPacked{}, 0, x, 10) }, "simd: SgemmPacked", "not made by")
-}
-
-// BenchmarkGemmPacked is BenchmarkGemmPeak for a B that was packed before, beside
-// the same product without: -cpu 1,2 chooses the threads.
-func BenchmarkGemmPacked(b *testing.B) {
-	for _, s := range [][3]int{{128, 128, 128}, {512, 512, 512}, {1024, 1024, 1024}, {4096, 768, 3072}} {
-		m, n, k := s[0], s[1], s[2]
-		x, y, z := randomSlice[float32](m*k), randomSlice[float32](k*n), make([]float32, m*n)
-		packed := SPack(true, k, n, y, k)
-		products := map[string]func(){
-			"packed": func() { SgemmPacked(false, m, 1, x, k, packed, 0, z, n) },
-			"NT":     func() { Sgemm(false, true, m, n, k, 1, x, k, y, k, 0, z, n) },
-		}
-		for _, name := range []string{"NT", "packed"} {
-			b.Run(fmt.Sprintf("%d×%d×%d/%s", m, n, k, name), func(b *testing.B) {
-				var rates, peaks []float64
-				for b.Loop() {
-					start := time.Now()
-					products[name]()
-					took := time.Since(start)
-					rates = append(rates, 2*float64(m)*float64(n)*float64(k)/took.Seconds()/1e9)
-					peaks = append(peaks, SPeak(runtime.GOMAXPROCS(0), took)/1e9)
-				}
-				slices.Sort(rates)
-				slices.Sort(peaks)
-				rate, peak := rates[len(rates)/2], peaks[len(peaks)/2]
-				b.ReportMetric(rate, "GFLOP/s")
-				b.ReportMetric(peak, "peak-GFLOP/s")
-				b.ReportMetric(100*rate/peak, "%peak")
-			})
-		}
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -361,49 +360,6 @@ func benchmarkGemm[T float](b *testing.B, gemm, serial gemmFunc[T], p product[T]
 // BenchmarkGemmPeak alternates a product with a measurement of the peak on as many
 // threads. A processor that others use too is at times slower; the ratio of the
 // medians compares both at the same times. The best of each says what the
-// processor can do when left alone.
-func BenchmarkGemmPeak(b *testing.B) {
-	b.Run("S", func(b *testing.B) { benchmarkGemmPeak(b, SPeak, Sgemm, SgemmSerial) })
-	b.Run("D", func(b *testing.B) { benchmarkGemmPeak(b, DPeak, Dgemm, DgemmSerial) })
-}
-
-func benchmarkGemmPeak[T float](b *testing.B, peak func(int, time.Duration) float64, threaded, serial gemmFunc[T]) {
-	const (
-		n    = 1024
-		work = 2 * n * n * n
-	)
-	x, y, z := randomSlice[T](n*n), randomSlice[T](n*n), make([]T, n*n)
-	for _, c := range []struct {
-		name           string
-		transA, transB bool
-	}{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}} {
-		for _, v := range []struct {
-			name    string
-			gemm    gemmFunc[T]
-			threads int
-		}{{"serial", serial, 1}, {"threads", threaded, runtime.GOMAXPROCS(0)}} {
-			b.Run(c.name+"/"+v.name, func(b *testing.B) {
-				var products, peaks []float64
-				for b.Loop() {
-					start := time.Now()
-					v.gemm(c.transA, c.transB, n, n, n, 1, x, n, y, n, 0, z, n)
-					took := time.Since(start)
-					products = append(products, work/took.Seconds()/1e9)
-					peaks = append(peaks, peak(v.threads, took/4)/1e9)
-				}
-				slices.Sort(products)
-				slices.Sort(peaks)
-				product, peak := products[len(products)/2], peaks[len(peaks)/2]
-				b.ReportMetric(product, "GFLOP/s")
-				b.ReportMetric(peak, "peak-GFLOP/s")
-				b.ReportMetric(100*product/peak, "%peak")
-				b.ReportMetric(products[len(products)-1], "best-GFLOP/s")
-				b.ReportMetric(peaks[len(peaks)-1], "best-peak-GFLOP/s")
-			})
-		}
-	}
-}
-
 // BenchmarkTile measures the micro-kernels alone, on panels that stay in the
 // first-level cache: what products can reach at best.
 func BenchmarkTile(b *testing.B) {

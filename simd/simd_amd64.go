@@ -21,13 +21,11 @@ func avx512() *implementation {
 	vectorAVX512(impl)
 	s := impl.sgemm
 	s.tiles = []tileKernel[float32]{{12, sgemm12AVX512}, {8, sgemm8AVX512}, {2, sgemm2AVX512}, {1, sgemm1AVX512}}
-	s.nr, s.packRows, s.packSlices, s.copyRows = 32, spackRowsAVX512, spackSlicesAVX512, scopyRowsAVX512
-	s.packColumns, s.packStep = spackColumnsAVX512, 4
+	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 32, spackRowsAVX512, spackSlicesAVX512, spackColumnsAVX512, 4
 	s.kc, s.mc, s.nc, s.taskRows, s.taskCols = 256, 1536, 2048, 96, 512
 	d := impl.dgemm
 	d.tiles = []tileKernel[float64]{{12, dgemm12AVX512}, {8, dgemm8AVX512}, {2, dgemm2AVX512}, {1, dgemm1AVX512}}
-	d.nr, d.packRows, d.packSlices, d.copyRows = 16, dpackRowsAVX512, dpackSlicesAVX512, dcopyRowsAVX512
-	d.packColumns, d.packStep = dpackColumnsAVX512, 2
+	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 16, dpackRowsAVX512, dpackSlicesAVX512, dpackColumnsAVX512, 2
 	d.kc, d.mc, d.nc, d.taskRows, d.taskCols = 256, 768, 1024, 96, 256
 	return impl
 }
@@ -38,13 +36,11 @@ func avx2() *implementation {
 	vectorAVX2(impl)
 	s := impl.sgemm
 	s.tiles = []tileKernel[float32]{{6, sgemm6AVX2}, {4, sgemm4AVX2}, {2, sgemm2AVX2}, {1, sgemm1AVX2}}
-	s.nr, s.packRows, s.packSlices, s.copyRows = 16, spackRowsAVX2, spackSlicesAVX2, scopyRowsAVX2
-	s.packColumns, s.packStep = spackColumnsAVX2, 4
+	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 16, spackRowsAVX2, spackSlicesAVX2, spackColumnsAVX2, 4
 	s.kc, s.mc, s.nc, s.taskRows, s.taskCols = 256, 1536, 2048, 96, 512
 	d := impl.dgemm
 	d.tiles = []tileKernel[float64]{{6, dgemm6AVX2}, {4, dgemm4AVX2}, {2, dgemm2AVX2}, {1, dgemm1AVX2}}
-	d.nr, d.packRows, d.packSlices, d.copyRows = 8, dpackRowsAVX2, dpackSlicesAVX2, dcopyRowsAVX2
-	d.packColumns, d.packStep = dpackColumnsAVX2, 2
+	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 8, dpackRowsAVX2, dpackSlicesAVX2, dpackColumnsAVX2, 2
 	d.kc, d.mc, d.nc, d.taskRows, d.taskCols = 256, 768, 1024, 96, 256
 	return impl
 }

@@ -26,9 +26,6 @@ func spackSlicesAVX2(dst, src *float32, ld, k int)
 func spackColumnsAVX2(dst, src *float32, ld, k int)
 
 //go:noescape
-func scopyRowsAVX2(dst, src *float32, ldDst, ldSrc, rows, n int)
-
-//go:noescape
 func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
@@ -48,9 +45,6 @@ func dpackSlicesAVX2(dst, src *float64, ld, k int)
 
 //go:noescape
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
-
-//go:noescape
-func dcopyRowsAVX2(dst, src *float64, ldDst, ldSrc, rows, n int)
 
 //go:noescape
 func sAddAVX2(dst, a, b []float32)

@@ -21,7 +21,6 @@ func gemmFamily(a *assembler, p precision) {
 	packRows(a, p, "packRows", 2*a.bytes)
 	packRows(a, p, "packSlices", full*p.bytes)
 	packColumns(a, p)
-	copyRows(a, p)
 }
 
 func (a *assembler) microKernelFunction(p precision, rows int) {
@@ -164,51 +163,6 @@ func packRows(a *assembler, p precision, name string, bytes int) {
 	a.op("ADDQ", fmt.Sprint("$", bytes), "DI")
 	a.op("DECQ", "CX")
 	a.op("JNZ", "loop")
-	a.ret()
-}
-
-// copyRows copies rows of n elements, which lie ldSrc apart, to rows ldDst apart,
-// and reads ahead by two rows.
-func copyRows(a *assembler, p precision) {
-	a.function(p.letter+"copyRows"+a.title, fmt.Sprintf("(dst, src *%s, ldDst, ldSrc, rows, n int)", p.goType), 48)
-	shift := map[int]int{4: 2, 8: 3}[p.bytes]
-	a.op("MOVQ", "dst+0(FP)", "DI")
-	a.op("MOVQ", "src+8(FP)", "SI")
-	a.op("MOVQ", "ldDst+16(FP)", "R11")
-	a.op("MOVQ", "ldSrc+24(FP)", "R10")
-	a.op("MOVQ", "rows+32(FP)", "DX")
-	a.op("MOVQ", "n+40(FP)", "CX")
-	for _, r := range []string{"R11", "R10", "CX"} {
-		a.op("SHLQ", fmt.Sprint("$", shift), r)
-	}
-	a.comment("R8 is the part of a row that is copied by 32 bytes.")
-	a.op("MOVQ", "CX", "R8")
-	a.op("SUBQ", "$31", "R8")
-	a.label("row")
-	a.op("XORQ", "AX", "AX")
-	a.op("LEAQ", "(SI)(R10*2)", "R9")
-	a.op("CMPQ", "AX", "R8")
-	a.op("JGE", "rest")
-	a.loop("loop")
-	a.op("PREFETCHT0", "(R9)(AX*1)")
-	a.op("VMOVUPS", "(SI)(AX*1)", "Y0")
-	a.op("VMOVUPS", "Y0", "(DI)(AX*1)")
-	a.op("ADDQ", "$32", "AX")
-	a.op("CMPQ", "AX", "R8")
-	a.op("JL", "loop")
-	a.label("rest")
-	a.op("CMPQ", "AX", "CX")
-	a.op("JGE", "next")
-	mov := map[int]string{4: "VMOVSS", 8: "VMOVSD"}[p.bytes]
-	a.op(mov, "(SI)(AX*1)", "X0")
-	a.op(mov, "X0", "(DI)(AX*1)")
-	a.op("ADDQ", fmt.Sprint("$", p.bytes), "AX")
-	a.op("JMP", "rest")
-	a.label("next")
-	a.op("ADDQ", "R10", "SI")
-	a.op("ADDQ", "R11", "DI")
-	a.op("DECQ", "DX")
-	a.op("JNZ", "row")
 	a.ret()
 }
 

@@ -1,0 +1,95 @@
+package simd
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkGemmPeak measures products in alternation with what their own
+// micro-kernel does on operands in the first-level cache, turn by turn of a few
+// milliseconds, and reports the ratio of the medians: %peak. A processor that
+// others use too is slower at times, but then for both. Names end with the number
+// of threads, which -cpu does not choose.
+func BenchmarkGemmPeak(b *testing.B) {
+	b.Run("S", func(b *testing.B) {
+		for _, s := range [][3]int{{128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {4096, 768, 3072}} {
+			m, n, k := s[0], s[1], s[2]
+			x, y, z := randomSlice[float32](m*k), randomSlice[float32](k*n), make([]float32, m*n)
+			group := fmt.Sprintf("%d×%d×%d", m, n, k)
+			for _, v := range transposes {
+				lda, ldb := ld(v.transA, m, k), ld(v.transB, k, n)
+				benchmarkPeak(b, group+"/"+v.name, SPeak, 2*m*n*k, func() {
+					Sgemm(v.transA, v.transB, m, n, k, 1, x, lda, y, ldb, 0, z, n)
+				})
+			}
+			packed := SPack(true, k, n, y, k)
+			benchmarkPeak(b, group+"/packed", SPeak, 2*m*n*k, func() {
+				SgemmPacked(false, m, 1, x, k, packed, 0, z, n)
+			})
+		}
+		for _, s := range [][3]int{{128, 128, 64}, {128, 64, 128}} {
+			const batch = 96
+			m, n, k := s[0], s[1], s[2]
+			x, y, z := randomSlice[float32](batch*m*k), randomSlice[float32](batch*k*n), make([]float32, batch*m*n)
+			transB := k == 64 // as attention multiplies
+			benchmarkPeak(b, fmt.Sprintf("%d×(%d×%d×%d)", batch, m, n, k), SPeak, 2*batch*m*n*k, func() {
+				SgemmBatched(false, transB, batch, m, n, k, 1, x, k, m*k, y, ld(transB, k, n), k*n, 0, z, n, m*n)
+			})
+		}
+	})
+	b.Run("D", func(b *testing.B) {
+		const n = 1024
+		x, y, z := randomSlice[float64](n*n), randomSlice[float64](n*n), make([]float64, n*n)
+		for _, v := range transposes {
+			benchmarkPeak(b, "1024×1024×1024/"+v.name, DPeak, 2*n*n*n, func() {
+				Dgemm(v.transA, v.transB, n, n, n, 1, x, n, y, n, 0, z, n)
+			})
+		}
+	})
+}
+
+var transposes = []struct {
+	name           string
+	transA, transB bool
+}{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}, {"TT", true, true}}
+
+// ld returns the distance of the rows of a matrix as it lies in memory.
+func ld(trans bool, rows, cols int) int {
+	_, stored := stored(trans, rows, cols)
+	return stored
+}
+
+func benchmarkPeak(b *testing.B, name string, peak func(threads int, d time.Duration) float64, flops int, product func()) {
+	for threads := 1; threads <= runtime.NumCPU(); threads *= 2 {
+		b.Run(fmt.Sprintf("%s/%d", name, threads), func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+			product()
+			start := time.Now()
+			product()
+			const turn = 3 * time.Millisecond
+			repeats := 1 + int(turn/(time.Since(start)+1))
+			var products, peaks []float64
+			for b.Loop() {
+				start := time.Now()
+				for range repeats {
+					product()
+				}
+				took := time.Since(start)
+				products = append(products, float64(flops)*float64(repeats)/took.Seconds()/1e9)
+				peaks = append(peaks, peak(threads, max(turn, took/4))/1e9)
+			}
+			slices.Sort(products)
+			slices.Sort(peaks)
+			product, peak := products[len(products)/2], peaks[len(peaks)/2]
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(product, "GFLOP/s")
+			b.ReportMetric(peak, "peak-GFLOP/s")
+			b.ReportMetric(100*product/peak, "%peak")
+			b.ReportMetric(products[len(products)-1], "best-GFLOP/s")
+			b.ReportMetric(peaks[len(peaks)-1], "best-peak-GFLOP/s")
+		})
+	}
+}
