@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-96
+// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -88,11 +88,29 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	PREFETCHT0 (R8)(R13*1)
+	PREFETCHT0 (R8)(AX*1)
+	PREFETCHT0 (R8)(BX*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R9)(AX*1)
+	PREFETCHT0 (R9)(BX*1)
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
 	ADDQ R12, DX
@@ -140,6 +158,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
 	VBROADCASTSD alpha+8(FP), Z0
 	VMULPD Z0, Z8, Z8
 	VMULPD Z0, Z9, Z9
@@ -253,8 +274,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-96
+// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -315,11 +336,25 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	PREFETCHT0 (R8)(R13*1)
+	PREFETCHT0 (R8)(AX*1)
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
 	ADDQ R12, DX
@@ -354,6 +389,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
 	VBROADCASTSD alpha+8(FP), Z0
 	VMULPD Z0, Z16, Z16
 	VMULPD Z0, Z17, Z17
@@ -435,8 +473,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-96
+// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -463,11 +501,19 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
 	ADDQ R12, DX
@@ -482,6 +528,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
 	VBROADCASTSD alpha+8(FP), Z0
 	VMULPD Z0, Z28, Z28
 	VMULPD Z0, Z29, Z29
@@ -515,8 +564,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-96
+// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -538,11 +587,18 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
 	ADDQ R12, DX
@@ -554,6 +610,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
 	VBROADCASTSD alpha+8(FP), Z0
 	VMULPD Z0, Z30, Z30
 	VMULPD Z0, Z31, Z31

@@ -1,6 +1,10 @@
 package simd
 
-import "github.com/muppet-go/muppet/internal/parallel"
+import (
+	"unsafe"
+
+	"github.com/muppet-go/muppet/internal/parallel"
+)
 
 // gemmKernels is what an implementation provides for matrix products. The
 // blocking belongs to it, so that results depend on shapes and the instruction
@@ -32,10 +36,11 @@ type gemmKernels[T float] struct {
 // A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
 // element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
 // not read C if beta is 0. It computes so many tiles, at least one, of which each
-// begins nextA elements after the other in A and rows below the other in C.
+// begins nextA elements after the other in A and rows below the other in C. With
+// every element of A it may fetch the one that lies ahead of it into the cache.
 type tileKernel[T float] struct {
 	rows   int
-	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int)
+	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int)
 }
 
 // A gemmJob computes products by blocks, as in Van Zee and van de Geijn, "BLIS:
@@ -52,6 +57,7 @@ type gemmJob[T float] struct {
 	i0, mb, j0, nb, p0, kb int // the block of C and of k in work
 	blockBeta              T
 	directA, directB       bool // used where they are, not packed
+	ahead                  int  // of the elements of A, those to fetch
 	ready                  []T  // all blocks of B, if it was packed before
 	panels                 []T  // of the block of B in work
 
@@ -98,6 +104,13 @@ func (g *gemmJob[T]) run(threads bool) {
 	// Rows of A are read where they are: within a tile, the processor foresees
 	// them. Otherwise packing pays when a panel is used several times.
 	g.directA = !g.transA || g.n <= 4*g.nr
+	// The next tile is fetched while one is computed. In rows that are a multiple
+	// of half a page apart, elements of all rows would compete for few places of
+	// the first-level cache.
+	g.ahead = 0
+	if g.directA && !g.transA && g.lda*int(unsafe.Sizeof(g.alpha))%2048 != 0 {
+		g.ahead = g.mr * g.lda
+	}
 	g.directB = g.ready == nil && !g.transB && g.m <= 2*g.mr
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
 	for ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
@@ -249,13 +262,13 @@ func (g *gemmJob[T]) tile(task int) {
 // Tiles of A begin at multiples of mr·rowA, their rows rsa apart.
 func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, beta T, c []T, ldc int) {
 	if whole := rows / g.mr; whole > 0 {
-		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA)
+		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA, g.ahead)
 	}
 	last := rows / g.mr * g.mr
 	for r := last; r < rows; {
 		for _, t := range g.tiles[1:] {
 			if t.rows <= rows-r {
-				t.kernel(g.kb, g.alpha, &a[last*rowA+(r-last)*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0)
+				t.kernel(g.kb, g.alpha, &a[last*rowA+(r-last)*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0, 0)
 				r += t.rows
 				break
 			}

@@ -34,7 +34,7 @@ func peak[T float](kernels *gemmKernels[T], threads int, d time.Duration) float6
 		}
 		for done := false; !done; done = time.Since(start) >= d {
 			for range batch {
-				tile.kernel(k, 1, &a.data[0], 1, tile.rows, &b.data[0], nr, 0, &c.data[0], nr, 1, 0)
+				tile.kernel(k, 1, &a.data[0], 1, tile.rows, &b.data[0], nr, 0, &c.data[0], nr, 1, 0, 0)
 			}
 			batches.Add(1)
 		}

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm6AVX2(SB), NOSPLIT, $0-96
+// func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm6AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -54,11 +54,23 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	ADDQ R12, DX
@@ -86,6 +98,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y4, Y4
 	VMULPS Y0, Y5, Y5
@@ -151,8 +166,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-96
+// func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -191,11 +206,21 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	ADDQ R12, DX
@@ -217,6 +242,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y8, Y8
 	VMULPS Y0, Y9, Y9
@@ -266,8 +294,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-96
+// func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -294,11 +322,19 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	ADDQ R12, DX
@@ -313,6 +349,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y12, Y12
 	VMULPS Y0, Y13, Y13
@@ -346,8 +385,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-96
+// func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -369,11 +408,18 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
+	// Until the tile is finished AX, BX and R13 serve to read A ahead.
+	MOVQ AX, c+64(FP)
+	MOVQ ahead+96(FP), R13
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
+	PREFETCHT0 (SI)(R13*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	ADDQ R12, DX
@@ -385,6 +431,9 @@ loop:
 	JNZ loop
 
 finish:
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y14, Y14
 	VMULPS Y0, Y15, Y15

@@ -5,16 +5,16 @@
 package simd
 
 //go:noescape
-func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func spackRowsAVX512(dst, src *float32, ld, k int)
@@ -26,16 +26,16 @@ func spackSlicesAVX512(dst, src *float32, ld, k int)
 func spackColumnsAVX512(dst, src *float32, ld, k int)
 
 //go:noescape
-func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func dpackRowsAVX512(dst, src *float64, ld, k int)

@@ -5,16 +5,16 @@
 package simd
 
 //go:noescape
-func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func spackRowsNEON(dst, src *float32, ld, k int)
@@ -26,16 +26,16 @@ func spackSlicesNEON(dst, src *float32, ld, k int)
 func spackColumnsNEON(dst, src *float32, ld, k int)
 
 //go:noescape
-func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func dpackRowsNEON(dst, src *float64, ld, k int)

@@ -25,7 +25,7 @@ func gemmFamily(a *assembler, p precision) {
 
 func (a *assembler) microKernelFunction(p precision, rows int) {
 	a.function(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
-		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA int)", p.goType), 96)
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA, ahead int)", p.goType), 104)
 }
 
 func microKernel(a *assembler, p precision, rows int) {
@@ -71,9 +71,18 @@ func microKernel(a *assembler, p precision, rows int) {
 		a.op("PREFETCHT0", fmt.Sprintf("%d(R13)", 2*a.bytes-1))
 		a.op("ADDQ", "BX", "R13")
 	}
+	a.comment("Until the tile is finished AX, BX and R13 serve to read A ahead.")
+	a.op("MOVQ", "AX", "c+64(FP)")
+	a.op("MOVQ", "ahead+96(FP)", "R13")
+	a.op("SHLQ", fmt.Sprint("$", shift), "R13")
+	a.op("LEAQ", "(R13)(R10*1)", "AX")
+	a.op("LEAQ", "(R13)(R10*2)", "BX")
 	a.op("TESTQ", "CX", "CX")
 	a.op("JZ", "finish")
 	a.loop("loop")
+	for row := range rows {
+		a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+	}
 	a.op(mov, "(DX)", a.v(b0))
 	a.op(mov, fmt.Sprintf("%d(DX)", a.bytes), a.v(b1))
 	a.op("ADDQ", "R12", "DX")
@@ -90,6 +99,9 @@ func microKernel(a *assembler, p precision, rows int) {
 	a.op("JNZ", "loop")
 
 	a.label("finish")
+	a.op("MOVQ", "c+64(FP)", "AX")
+	a.op("MOVQ", "ldc+72(FP)", "BX")
+	a.op("SHLQ", fmt.Sprint("$", shift), "BX")
 	a.op(broadcast(p), "alpha+8(FP)", a.v(0))
 	for row := range rows {
 		for half := range 2 {
