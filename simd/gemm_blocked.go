@@ -58,6 +58,7 @@ type gemmJob[T float] struct {
 	blockBeta              T
 	directA, directB       bool // used where they are, not packed
 	ahead                  int  // of the elements of A, those to fetch
+	ownPanels              bool // tasks pack the panels of B that they use
 	ready                  []T  // all blocks of B, if it was packed before
 	panels                 []T  // of the block of B in work
 
@@ -112,8 +113,18 @@ func (g *gemmJob[T]) run(threads bool) {
 		g.ahead = g.mr * g.lda
 	}
 	g.directB = g.ready == nil && !g.transB && g.m <= 2*g.mr
+	// A block of few rows stays in the second-level cache for all panels of B. A
+	// task then takes all rows through some panels and packs these itself, so that
+	// threads need not meet in between.
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
-	for ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
+	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows
+	if g.ownPanels {
+		g.taskRows = ceilDiv(g.m, g.mr) * g.mr
+		for ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
+			g.taskCols = ceilDiv(g.taskCols, 2*g.nr) * g.nr
+		}
+	}
+	for !g.ownPanels && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
 		if g.taskRows > 2*g.mr {
 			g.taskRows = ceilDiv(g.taskRows, 2*g.mr) * g.mr
 		} else if g.taskCols > 2*g.nr {
@@ -136,7 +147,9 @@ func (g *gemmJob[T]) run(threads bool) {
 			} else {
 				g.packedB.grow(ceilDiv(g.nb, g.nr) * g.nr * g.kb)
 				g.panels = g.packedB.data
-				loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+				if !g.ownPanels {
+					loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+				}
 			}
 			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
 				g.mb = min(g.mc, g.m-g.i0)
@@ -153,6 +166,10 @@ func (g *gemmJob[T]) run(threads bool) {
 		}
 	}
 }
+
+// ownPanelsRows is the number of rows up to which tasks pack panels of B for
+// themselves.
+const ownPanelsRows = 256
 
 // serialFor is parallel.For on the calling goroutine.
 func serialFor(n int, body func(i int)) {
@@ -190,39 +207,44 @@ func (g *gemmJob[T]) packA(task int) {
 	}
 }
 
-// packB packs some panels of B, the last one filled up with zeros.
+// packB packs some panels of B.
 func (g *gemmJob[T]) packB(task int) {
 	lo := task * packPanels * g.nr
-	hi := min(lo+packPanels*g.nr, g.nb)
-	for j := lo; j < hi; j += g.nr {
-		panel := g.panels[j*g.kb:][:g.kb*g.nr]
-		cols := min(g.nr, hi-j)
-		switch {
-		case !g.transB && cols == g.nr:
-			if !g.directB {
-				g.packRows(&panel[0], &g.b[g.p0*g.ldb+g.j0+j], g.ldb, g.kb)
+	for j := lo; j < min(lo+packPanels*g.nr, g.nb); j += g.nr {
+		g.packPanel(j)
+	}
+}
+
+// packPanel packs the panel of B from column j on, filled up with zeros if it is
+// the last one.
+func (g *gemmJob[T]) packPanel(j int) {
+	panel := g.panels[j*g.kb:][:g.kb*g.nr]
+	cols := min(g.nr, g.nb-j)
+	switch {
+	case !g.transB && cols == g.nr:
+		if !g.directB {
+			g.packRows(&panel[0], &g.b[g.p0*g.ldb+g.j0+j], g.ldb, g.kb)
+		}
+	case !g.transB:
+		src := g.b[g.p0*g.ldb+g.j0+j:]
+		for p := range g.kb {
+			row := panel[p*g.nr:][:g.nr]
+			copy(row, src[p*g.ldb:][:cols])
+			clear(row[cols:])
+		}
+	default:
+		src := g.b[(g.j0+j)*g.ldb+g.p0:]
+		p := 0
+		if whole := g.kb / g.packStep * g.packStep; cols == g.nr && whole > 0 {
+			g.packColumns(&panel[0], &src[0], g.ldb, whole)
+			p = whole
+		}
+		for ; p < g.kb; p++ {
+			row := panel[p*g.nr:][:g.nr]
+			for c := range cols {
+				row[c] = src[c*g.ldb+p]
 			}
-		case !g.transB:
-			src := g.b[g.p0*g.ldb+g.j0+j:]
-			for p := range g.kb {
-				row := panel[p*g.nr:][:g.nr]
-				copy(row, src[p*g.ldb:][:cols])
-				clear(row[cols:])
-			}
-		default:
-			src := g.b[(g.j0+j)*g.ldb+g.p0:]
-			p := 0
-			if whole := g.kb / g.packStep * g.packStep; cols == g.nr && whole > 0 {
-				g.packColumns(&panel[0], &src[0], g.ldb, whole)
-				p = whole
-			}
-			for ; p < g.kb; p++ {
-				row := panel[p*g.nr:][:g.nr]
-				for c := range cols {
-					row[c] = src[c*g.ldb+p]
-				}
-				clear(row[cols:])
-			}
+			clear(row[cols:])
 		}
 	}
 }
@@ -247,6 +269,9 @@ func (g *gemmJob[T]) tile(task int) {
 	for j := jLo; j < jHi; j += g.nr {
 		b, ldb := g.panels[j*g.kb:], g.nr
 		cols := min(g.nr, jHi-j)
+		if g.ownPanels {
+			g.packPanel(j)
+		}
 		if cols < g.nr {
 			g.edgePanel(task, iLo, iHi, j, cols, a, rowA, rsa, csa, b)
 			continue
