@@ -12,7 +12,7 @@
 //	simd.Sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n) // y = x·wᵀ
 //
 //	packed := simd.SPack(true, k, n, w, k) // once, for a w that is used many times
-//	simd.SgemmPacked(false, m, 1, x, k, packed, 0, y, n)
+//	simd.SgemmPacked(false, m, 1, x, k, packed, 0, y, n, nil)
 //
 // # Implementations
 //

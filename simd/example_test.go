@@ -40,3 +40,19 @@ func ExampleSUniform() {
 	fmt.Println(part[0] == all[5], part[1] == all[6], part[2] == all[7])
 	// Output: true true true
 }
+
+// A layer of a network: bias and activation are applied while the product is in
+// the cache.
+func ExampleSgemmEpilogue() {
+	x := []float32{1, 2, 3, 4}       // 2×2
+	w := []float32{1, 0, 0, 1, 1, 1} // 3×2
+	bias := []float32{0, -5, 1}
+	y := make([]float32, 2*3)
+	simd.SgemmEpilogue(false, true, 2, 3, 2, 1, x, 2, w, 2, 0, y, 3, func(c []float32, i, j int) {
+		simd.SAdd(c, c, bias[j:j+len(c)])
+		zero := make([]float32, len(c))
+		simd.SMax(c, c, zero) // ReLU
+	})
+	fmt.Println(y)
+	// Output: [1 0 4 3 0 8]
+}

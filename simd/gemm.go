@@ -15,15 +15,32 @@ import (
 // number does not change a bit of the result. C must not overlap A or B. It
 // panics if a size is negative or a slice is too short.
 func Sgemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.check("Sgemm")
+	p.run(active.sgemm, true)
+}
+
+// An SEpilogue finishes elements of C right after the product has been computed,
+// while they are in the first-level cache: c is those of row i from column j on,
+// which it may change. Every element is passed once, in pieces of no particular
+// size, by several goroutines at a time. It can add a bias, apply an activation
+// function or copy the values from before that to where a gradient needs them.
+type SEpilogue func(c []float32, i, j int)
+
+// A DEpilogue is an SEpilogue in float64.
+type DEpilogue func(c []float64, i, j int)
+
+// SgemmEpilogue is Sgemm followed by the epilogue, which may be nil.
+func SgemmEpilogue(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int, epilogue SEpilogue) {
+	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, epilogue}
+	p.check("SgemmEpilogue")
 	p.run(active.sgemm, true)
 }
 
 // SgemmSerial is Sgemm on the calling goroutine alone, for callers that spread
 // many small products themselves.
 func SgemmSerial(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.check("SgemmSerial")
 	p.run(active.sgemm, false)
 }
@@ -32,21 +49,28 @@ func SgemmSerial(transA, transB bool, m, n, k int, alpha float32, a []float32, l
 // strideA, strideB and strideC elements after one another. A stride of 0 uses
 // one A or B for all; the Cs must not overlap.
 func SgemmBatched(transA, transB bool, batch, m, n, k int, alpha float32, a []float32, lda, strideA int, b []float32, ldb, strideB int, beta float32, c []float32, ldc, strideC int) {
-	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float32]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.runBatch("SgemmBatched", active.sgemm, batch, strideA, strideB, strideC)
 }
 
 // Dgemm is Sgemm in float64.
 func Dgemm(transA, transB bool, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
-	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.check("Dgemm")
+	p.run(active.dgemm, true)
+}
+
+// DgemmEpilogue is SgemmEpilogue in float64.
+func DgemmEpilogue(transA, transB bool, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int, epilogue DEpilogue) {
+	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, epilogue}
+	p.check("DgemmEpilogue")
 	p.run(active.dgemm, true)
 }
 
 // DgemmSerial is Dgemm on the calling goroutine alone, for callers that spread
 // many small products themselves.
 func DgemmSerial(transA, transB bool, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
-	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.check("DgemmSerial")
 	p.run(active.dgemm, false)
 }
@@ -55,7 +79,7 @@ func DgemmSerial(transA, transB bool, m, n, k int, alpha float64, a []float64, l
 // strideA, strideB and strideC elements after one another. A stride of 0 uses
 // one A or B for all; the Cs must not overlap.
 func DgemmBatched(transA, transB bool, batch, m, n, k int, alpha float64, a []float64, lda, strideA int, b []float64, ldb, strideB int, beta float64, c []float64, ldc, strideC int) {
-	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc}
+	p := product[float64]{transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil}
 	p.runBatch("DgemmBatched", active.dgemm, batch, strideA, strideB, strideC)
 }
 
@@ -71,6 +95,7 @@ type product[T float] struct {
 	beta           T
 	c              []T
 	ldc            int
+	epilogue       func(c []T, i, j int)
 }
 
 func (p *product[T]) check(name string) {
@@ -113,6 +138,7 @@ func (p *product[T]) run(kernels *gemmKernels[T], threads bool) {
 	case p.empty():
 	case p.m == 1 || p.n == 1:
 		p.gemv(kernels, threads)
+		p.finish()
 	default:
 		p.blocked(kernels, nil, threads)
 	}
@@ -129,7 +155,17 @@ func (p *product[T]) empty() bool {
 	for i := range p.m {
 		p.scale(p.c[i*p.ldc:][:p.n])
 	}
+	p.finish()
 	return true
+}
+
+// finish calls the epilogue for all of C.
+func (p *product[T]) finish() {
+	if p.epilogue != nil {
+		for i := range p.m {
+			p.epilogue(p.c[i*p.ldc:][:p.n], i, 0)
+		}
+	}
 }
 
 // scale multiplies a row of C by beta.

@@ -266,6 +266,8 @@ func (g *gemmJob[T]) tile(task int) {
 	default:
 		rowA, csa = g.kb, g.mr
 	}
+	c := g.c[(g.i0+iLo)*g.ldc+g.j0:]
+	done := jLo // up to here the epilogue was called
 	for j := jLo; j < jHi; j += g.nr {
 		b, ldb := g.panels[j*g.kb:], g.nr
 		cols := min(g.nr, jHi-j)
@@ -274,14 +276,24 @@ func (g *gemmJob[T]) tile(task int) {
 		}
 		if cols < g.nr {
 			g.edgePanel(task, iLo, iHi, j, cols, a, rowA, rsa, csa, b)
-			continue
+		} else {
+			if g.directB {
+				b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
+			}
+			g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, c[j:], g.ldc)
 		}
-		if g.directB {
-			b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
+		if end := j + cols; g.epilogue != nil && g.p0+g.kb == g.k && ((iHi-iLo)*(end-done) >= epilogueSize || end == jHi) {
+			for i := range iHi - iLo {
+				g.epilogue(c[i*g.ldc:][done:end], g.i0+iLo+i, g.j0+done)
+			}
+			done = end
 		}
-		g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, g.c[(g.i0+iLo)*g.ldc+g.j0+j:], g.ldc)
 	}
 }
+
+// epilogueSize is about how many elements the epilogue is called for together,
+// which are in the first-level cache.
+const epilogueSize = 6144
 
 // panel computes rows×nr elements of C with the largest micro-kernels that fit.
 // Tiles of A begin at multiples of mr·rowA, their rows rsa apart.

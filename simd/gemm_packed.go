@@ -27,15 +27,15 @@ func DPack(trans bool, k, n int, b []float64, ldb int) *DPacked {
 }
 
 // SgemmPacked computes C = alpha·op(A)·op(B) + beta·C as Sgemm does, with a packed
-// B of k×n; op(A) is m×k and C is m×n. The result has the bits of Sgemm's if
-// neither m nor n is 1.
-func SgemmPacked(transA bool, m int, alpha float32, a []float32, lda int, b *SPacked, beta float32, c []float32, ldc int) {
-	b.gemm("SgemmPacked", transA, m, alpha, a, lda, beta, c, ldc)
+// B of k×n, and calls the epilogue if there is one; op(A) is m×k and C is m×n.
+// The result has the bits of Sgemm's if neither m nor n is 1.
+func SgemmPacked(transA bool, m int, alpha float32, a []float32, lda int, b *SPacked, beta float32, c []float32, ldc int, epilogue SEpilogue) {
+	b.gemm("SgemmPacked", transA, m, alpha, a, lda, beta, c, ldc, epilogue)
 }
 
 // DgemmPacked is SgemmPacked in float64.
-func DgemmPacked(transA bool, m int, alpha float64, a []float64, lda int, b *DPacked, beta float64, c []float64, ldc int) {
-	b.gemm("DgemmPacked", transA, m, alpha, a, lda, beta, c, ldc)
+func DgemmPacked(transA bool, m int, alpha float64, a []float64, lda int, b *DPacked, beta float64, c []float64, ldc int, epilogue DEpilogue) {
+	b.gemm("DgemmPacked", transA, m, alpha, a, lda, beta, c, ldc, epilogue)
 }
 
 type packed[T float] struct {
@@ -72,11 +72,11 @@ func pack[T float](name string, kernels *gemmKernels[T], trans bool, k, n int, b
 	return p
 }
 
-func (b *packed[T]) gemm(name string, transA bool, m int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
+func (b *packed[T]) gemm(name string, transA bool, m int, alpha T, a []T, lda int, beta T, c []T, ldc int, epilogue func(c []T, i, j int)) {
 	if b.kernels == nil {
 		panic(fmt.Sprintf("simd: %s: b was not made by a function that packs", name))
 	}
-	p := product[T]{transA: transA, m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, beta: beta, c: c, ldc: ldc}
+	p := product[T]{transA: transA, m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, beta: beta, c: c, ldc: ldc, epilogue: epilogue}
 	p.checkAC(name)
 	if !p.empty() {
 		p.blocked(b.kernels, b.data, true)

@@ -13,7 +13,7 @@ func TestGemmPacked(t *testing.T) {
 			testGemmPacked(t, Sgemm, 0x1p-23, func(transB bool, k, n int, b []float32, ldb int) func(bool, int, float32, []float32, int, float32, []float32, int) {
 				p := SPack(transB, k, n, b, ldb)
 				return func(transA bool, m int, alpha float32, a []float32, lda int, beta float32, c []float32, ldc int) {
-					SgemmPacked(transA, m, alpha, a, lda, p, beta, c, ldc)
+					SgemmPacked(transA, m, alpha, a, lda, p, beta, c, ldc, nil)
 				}
 			})
 		})
@@ -21,7 +21,7 @@ func TestGemmPacked(t *testing.T) {
 			testGemmPacked(t, Dgemm, 0x1p-52, func(transB bool, k, n int, b []float64, ldb int) func(bool, int, float64, []float64, int, float64, []float64, int) {
 				p := DPack(transB, k, n, b, ldb)
 				return func(transA bool, m int, alpha float64, a []float64, lda int, beta float64, c []float64, ldc int) {
-					DgemmPacked(transA, m, alpha, a, lda, p, beta, c, ldc)
+					DgemmPacked(transA, m, alpha, a, lda, p, beta, c, ldc, nil)
 				}
 			})
 		})
@@ -80,7 +80,7 @@ func TestConcurrentGemmPacked(t *testing.T) {
 				defer wg.Done()
 				got := make([]float32, size*size)
 				for range 10 {
-					SgemmPacked(false, size, 1, a, size, packed, 0, got, size)
+					SgemmPacked(false, size, 1, a, size, packed, 0, got, size, nil)
 					for j := range got {
 						if got[j] != want[j] {
 							t.Errorf("caller %d: element %d is %v, want %v", i, j, got[j], want[j])
@@ -100,8 +100,8 @@ func TestGemmPackedPanics(t *testing.T) {
 	mustPanic(t, func() { SPack(false, -1, 10, x, 10) }, "simd: SPack", "k=-1")
 	mustPanic(t, func() { SPack(true, 10, 11, x, 10) }, "simd: SPack", "b has 100")
 	mustPanic(t, func() { SPack(false, 10, 10, x, 9) }, "simd: SPack", "ldb = 9")
-	mustPanic(t, func() { SgemmPacked(false, 11, 1, x, 10, packed, 0, x, 10) }, "simd: SgemmPacked", "a has 100")
-	mustPanic(t, func() { SgemmPacked(false, 10, 1, x, 10, packed, 0, x[:99], 10) }, "simd: SgemmPacked", "c has 99")
-	mustPanic(t, func() { SgemmPacked(false, -1, 1, x, 10, packed, 0, x, 10) }, "simd: SgemmPacked", "m=-1")
-	mustPanic(t, func() { SgemmPacked(false, 1, 1, x, 10, &SPacked{}, 0, x, 10) }, "simd: SgemmPacked", "not made by")
+	mustPanic(t, func() { SgemmPacked(false, 11, 1, x, 10, packed, 0, x, 10, nil) }, "simd: SgemmPacked", "a has 100")
+	mustPanic(t, func() { SgemmPacked(false, 10, 1, x, 10, packed, 0, x[:99], 10, nil) }, "simd: SgemmPacked", "c has 99")
+	mustPanic(t, func() { SgemmPacked(false, -1, 1, x, 10, packed, 0, x, 10, nil) }, "simd: SgemmPacked", "m=-1")
+	mustPanic(t, func() { SgemmPacked(false, 1, 1, x, 10, &SPacked{}, 0, x, 10, nil) }, "simd: SgemmPacked", "not made by")
 }

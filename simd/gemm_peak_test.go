@@ -27,7 +27,7 @@ func BenchmarkGemmPeak(b *testing.B) {
 			}
 			packed := SPack(true, k, n, y, k)
 			benchmarkPeak(b, group+"/packed", SPeak, 2*m*n*k, func() {
-				SgemmPacked(false, m, 1, x, k, packed, 0, z, n)
+				SgemmPacked(false, m, 1, x, k, packed, 0, z, n, nil)
 			})
 		}
 		for _, s := range [][3]int{{128, 128, 64}, {128, 64, 128}} {
