@@ -30,29 +30,40 @@ func repeat[T float](rows int, tile func(k int, alpha T, a *T, rsa, csa int, b *
 	}
 }
 
-// tile2 computes a tile of 2×4 elements. The conversions keep a compiler from
-// fusing products and sums, which would make the result depend on the
-// architecture.
+// tile2 computes a tile of 2×4 elements.
 func tile2[T float](k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int) {
-	var s [2][4]T
-	var s00, s01, s02, s03, s10, s11, s12, s13 T
-	for p := range k {
-		row := unsafe.Slice(at(b, p*ldb), 4)
-		a0, a1 := *at(a, p*csa), *at(a, rsa+p*csa)
-		s00 += T(a0 * row[0])
-		s01 += T(a0 * row[1])
-		s02 += T(a0 * row[2])
-		s03 += T(a0 * row[3])
-		s10 += T(a1 * row[0])
-		s11 += T(a1 * row[1])
-		s12 += T(a1 * row[2])
-		s13 += T(a1 * row[3])
-	}
-	s[0] = [4]T{s00, s01, s02, s03}
-	s[1] = [4]T{s10, s11, s12, s13}
+	s := sums2(k, a, rsa, csa, b, ldb)
 	for i := range s {
 		updateRow(s[i], alpha, beta, unsafe.Slice(at(c, i*ldc), 4))
 	}
+}
+
+// sums2 is apart from tile2 so that it has all registers for itself: eight sums,
+// two elements of A and one of B at a time. The conversions keep a compiler from
+// fusing products and sums, which would make the result depend on the
+// architecture.
+//
+//go:noinline
+func sums2[T float](k int, a *T, rsa, csa int, b *T, ldb int) [2][4]T {
+	var s00, s01, s02, s03, s10, s11, s12, s13 T
+	for range k {
+		a0, a1 := *a, *at(a, rsa)
+		row := (*[4]T)(unsafe.Pointer(b))
+		b0 := row[0]
+		s00 += T(a0 * b0)
+		s10 += T(a1 * b0)
+		b1 := row[1]
+		s01 += T(a0 * b1)
+		s11 += T(a1 * b1)
+		b2 := row[2]
+		s02 += T(a0 * b2)
+		s12 += T(a1 * b2)
+		b3 := row[3]
+		s03 += T(a0 * b3)
+		s13 += T(a1 * b3)
+		a, b = at(a, csa), at(b, ldb)
+	}
+	return [2][4]T{{s00, s01, s02, s03}, {s10, s11, s12, s13}}
 }
 
 // tile1 is tile2 for a single row.

@@ -14,6 +14,7 @@ import (
 // others use too is slower at times, but then for both. Names end with the number
 // of threads, which -cpu does not choose.
 func BenchmarkGemmPeak(b *testing.B) {
+	fmt.Println("simd: " + Implementation())
 	b.Run("S", func(b *testing.B) {
 		for _, s := range [][3]int{{128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {4096, 768, 3072}} {
 			m, n, k := s[0], s[1], s[2]
@@ -91,5 +92,58 @@ func benchmarkPeak(b *testing.B, name string, peak func(threads int, d time.Dura
 			b.ReportMetric(products[len(products)-1], "best-GFLOP/s")
 			b.ReportMetric(peaks[len(peaks)-1], "best-peak-GFLOP/s")
 		})
+	}
+}
+
+// BenchmarkGemmThreeLoops alternates the product in plain Go, on one thread, with
+// the three loops that a textbook has: ijk, which adds up one element of C after
+// the other, and ikj, which passes along rows.
+func BenchmarkGemmThreeLoops(b *testing.B) {
+	const n = 1024
+	x, y, z := randomSlice[float32](n*n), randomSlice[float32](n*n), make([]float32, n*n)
+	kernels := generic().sgemm
+	products := []struct {
+		name string
+		f    func()
+		took time.Duration
+	}{
+		{name: "ours", f: func() {
+			p := product[float32]{false, false, n, n, n, 1, x, n, y, n, 0, z, n, nil}
+			p.run(kernels, false)
+		}},
+		{name: "ijk", f: func() {
+			for i := range n {
+				for j := range n {
+					var sum float32
+					for k := range n {
+						sum += x[i*n+k] * y[k*n+j]
+					}
+					z[i*n+j] = sum
+				}
+			}
+		}},
+		{name: "ikj", f: func() {
+			clear(z)
+			for i := range n {
+				row := z[i*n:][:n]
+				for k := range n {
+					a, from := x[i*n+k], y[k*n:][:n]
+					for j := range row {
+						row[j] += a * from[j]
+					}
+				}
+			}
+		}},
+	}
+	for b.Loop() {
+		for i := range products {
+			start := time.Now()
+			products[i].f()
+			products[i].took += time.Since(start)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for _, p := range products {
+		b.ReportMetric(2e-9*n*n*n*float64(b.N)/p.took.Seconds(), p.name+"-GFLOP/s")
 	}
 }
