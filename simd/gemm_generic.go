@@ -38,32 +38,27 @@ func tile2[T float](k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c
 	}
 }
 
-// sums2 is apart from tile2 so that it has all registers for itself: eight sums,
-// two elements of A and one of B at a time. The conversions keep a compiler from
+// sums2 adds up two columns after the other two: more sums at a time than half of
+// the registers would be kept in memory. The conversions keep a compiler from
 // fusing products and sums, which would make the result depend on the
 // architecture.
-//
-//go:noinline
-func sums2[T float](k int, a *T, rsa, csa int, b *T, ldb int) [2][4]T {
-	var s00, s01, s02, s03, s10, s11, s12, s13 T
-	for range k {
-		a0, a1 := *a, *at(a, rsa)
-		row := (*[4]T)(unsafe.Pointer(b))
-		b0 := row[0]
-		s00 += T(a0 * b0)
-		s10 += T(a1 * b0)
-		b1 := row[1]
-		s01 += T(a0 * b1)
-		s11 += T(a1 * b1)
-		b2 := row[2]
-		s02 += T(a0 * b2)
-		s12 += T(a1 * b2)
-		b3 := row[3]
-		s03 += T(a0 * b3)
-		s13 += T(a1 * b3)
-		a, b = at(a, csa), at(b, ldb)
+func sums2[T float](k int, a *T, rsa, csa int, b *T, ldb int) (s [2][4]T) {
+	for j := 0; j < 4; j += 2 {
+		var s00, s01, s10, s11 T
+		a, b := a, at(b, j)
+		for range k {
+			a0, a1 := *a, *at(a, rsa)
+			row := (*[2]T)(unsafe.Pointer(b))
+			b0, b1 := row[0], row[1]
+			s00 += T(a0 * b0)
+			s10 += T(a1 * b0)
+			s01 += T(a0 * b1)
+			s11 += T(a1 * b1)
+			a, b = at(a, csa), at(b, ldb)
+		}
+		s[0][j], s[0][j+1], s[1][j], s[1][j+1] = s00, s01, s10, s11
 	}
-	return [2][4]T{{s00, s01, s02, s03}, {s10, s11, s12, s13}}
+	return s
 }
 
 // tile1 is tile2 for a single row.
