@@ -105,9 +105,9 @@ func (g *gemmJob[T]) run(threads bool) {
 	// Rows of A are read where they are: within a tile, the processor foresees
 	// them. Otherwise packing pays when a panel is used several times.
 	g.directA = !g.transA || g.n <= 4*g.nr
-	// The next tile is fetched while one is computed. In rows that are a multiple
-	// of half a page apart, elements of all rows would compete for few places of
-	// the first-level cache.
+	// A task that comes to rows of A for the first time fetches the next tile while
+	// it computes one. In rows that are a multiple of half a page apart, elements of
+	// all rows would compete for few places of the first-level cache.
 	g.ahead = 0
 	if g.directA && !g.transA && g.lda*int(unsafe.Sizeof(g.alpha))%2048 != 0 {
 		g.ahead = g.mr * g.lda
@@ -120,11 +120,11 @@ func (g *gemmJob[T]) run(threads bool) {
 	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows
 	if g.ownPanels {
 		g.taskRows = ceilDiv(g.m, g.mr) * g.mr
-		for ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
+		for threads && ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
 			g.taskCols = ceilDiv(g.taskCols, 2*g.nr) * g.nr
 		}
 	}
-	for !g.ownPanels && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
+	for threads && !g.ownPanels && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
 		if g.taskRows > 2*g.mr {
 			g.taskRows = ceilDiv(g.taskRows, 2*g.mr) * g.mr
 		} else if g.taskCols > 2*g.nr {
@@ -268,7 +268,7 @@ func (g *gemmJob[T]) tile(task int) {
 	}
 	c := g.c[(g.i0+iLo)*g.ldc+g.j0:]
 	done := jLo // up to here the epilogue was called
-	for j := jLo; j < jHi; j += g.nr {
+	for j, ahead := jLo, g.ahead; j < jHi; j, ahead = j+g.nr, 0 {
 		b, ldb := g.panels[j*g.kb:], g.nr
 		cols := min(g.nr, jHi-j)
 		if g.ownPanels {
@@ -280,7 +280,7 @@ func (g *gemmJob[T]) tile(task int) {
 			if g.directB {
 				b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
 			}
-			g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, c[j:], g.ldc)
+			g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, c[j:], g.ldc, ahead)
 		}
 		if end := j + cols; g.epilogue != nil && g.p0+g.kb == g.k && ((iHi-iLo)*(end-done) >= epilogueSize || end == jHi) {
 			for i := range iHi - iLo {
@@ -297,9 +297,9 @@ const epilogueSize = 6144
 
 // panel computes rows×nr elements of C with the largest micro-kernels that fit.
 // Tiles of A begin at multiples of mr·rowA, their rows rsa apart.
-func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, beta T, c []T, ldc int) {
+func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, beta T, c []T, ldc, ahead int) {
 	if whole := rows / g.mr; whole > 0 {
-		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA, g.ahead)
+		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA, ahead)
 	}
 	last := rows / g.mr * g.mr
 	for r := last; r < rows; {
@@ -319,7 +319,7 @@ func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a []T, rowA, rsa, cs
 	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*g.nr]
 	for i := iLo; i < iHi; i += g.mr {
 		rows := min(g.mr, iHi-i)
-		g.panel(rows, a[i*rowA:], rowA, rsa, csa, b, g.nr, 0, buffer, g.nr)
+		g.panel(rows, a[i*rowA:], rowA, rsa, csa, b, g.nr, 0, buffer, g.nr, 0)
 		for r := range rows {
 			c := g.c[(g.i0+i+r)*g.ldc+g.j0+j:][:cols]
 			product := buffer[r*g.nr:][:cols]
