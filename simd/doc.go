@@ -27,15 +27,16 @@
 // The assembly is written by internal/gen, which describes each elementwise
 // function once for all instruction sets, and products, reductions and random
 // numbers once for amd64 and once for arm64. Powers, Expm1, Log1p, sines and
-// cosines, and in float64 also Exp, Log, Tanh and Erf, are plain Go in all of
-// them.
+// cosines, and in float64 also Exp, Log, Tanh, Erf, Sigmoid and GELU, are plain Go
+// in all of them.
 //
 // # Reproducibility
 //
 // A result depends on the arguments and the implementation alone, to the bit:
 // neither GOMAXPROCS nor the position of a slice in memory plays a part. Between
-// implementations the last bits of products, reductions and of SExp, SLog, STanh
-// and SErf differ; everything else, and all random numbers, agree.
+// implementations the last bits of products, reductions and of SExp, SLog, STanh,
+// SErf, SSigmoid, SGELU and SGELUGrad differ; everything else, and all random
+// numbers, agree.
 package simd
 
 //go:generate go run ./internal/gen

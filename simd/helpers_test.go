@@ -150,3 +150,11 @@ func mustPanic(t *testing.T, f func(), words ...string) {
 }
 
 func contains(value any, word string) bool { return strings.Contains(fmt.Sprint(value), word) }
+
+// ulpsAbove is ulps for numbers of which a unit is at least that of floor.
+func ulpsAbove[T float](floor float64, x, y T) float64 {
+	if math.Abs(float64(x)) < floor && math.Abs(float64(y)) < floor {
+		return ulps(T(2*floor)+x, T(2*floor)+y) // between floor and three times floor
+	}
+	return ulps(x, y)
+}

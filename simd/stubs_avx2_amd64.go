@@ -182,6 +182,15 @@ func sTanhAVX2(dst, x []float32)
 func sErfAVX2(dst, x []float32)
 
 //go:noescape
+func sSigmoidAVX2(dst, x []float32)
+
+//go:noescape
+func sGeluAVX2(dst, x []float32)
+
+//go:noescape
+func sGeluGradAVX2(dst, x []float32)
+
+//go:noescape
 func sSumAVX2(x []float32) float32
 
 //go:noescape
@@ -255,6 +264,9 @@ func vectorAVX2(impl *implementation) {
 	impl.s.log = sLogAVX2
 	impl.s.tanh = sTanhAVX2
 	impl.s.erf = sErfAVX2
+	impl.s.sigmoid = sSigmoidAVX2
+	impl.s.gelu = sGeluAVX2
+	impl.s.geluGrad = sGeluGradAVX2
 	impl.s.sum = sSumAVX2
 	impl.s.sumSquares = sSumSquaresAVX2
 	impl.s.dot = sDotAVX2

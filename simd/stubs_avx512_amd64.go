@@ -182,6 +182,15 @@ func sTanhAVX512(dst, x []float32)
 func sErfAVX512(dst, x []float32)
 
 //go:noescape
+func sSigmoidAVX512(dst, x []float32)
+
+//go:noescape
+func sGeluAVX512(dst, x []float32)
+
+//go:noescape
+func sGeluGradAVX512(dst, x []float32)
+
+//go:noescape
 func sSumAVX512(x []float32) float32
 
 //go:noescape
@@ -255,6 +264,9 @@ func vectorAVX512(impl *implementation) {
 	impl.s.log = sLogAVX512
 	impl.s.tanh = sTanhAVX512
 	impl.s.erf = sErfAVX512
+	impl.s.sigmoid = sSigmoidAVX512
+	impl.s.gelu = sGeluAVX512
+	impl.s.geluGrad = sGeluGradAVX512
 	impl.s.sum = sSumAVX512
 	impl.s.sumSquares = sSumSquaresAVX512
 	impl.s.dot = sDotAVX512

@@ -182,6 +182,15 @@ func sTanhNEON(dst, x []float32)
 func sErfNEON(dst, x []float32)
 
 //go:noescape
+func sSigmoidNEON(dst, x []float32)
+
+//go:noescape
+func sGeluNEON(dst, x []float32)
+
+//go:noescape
+func sGeluGradNEON(dst, x []float32)
+
+//go:noescape
 func sSumNEON(x []float32) float32
 
 //go:noescape
@@ -255,6 +264,9 @@ func vectorNEON(impl *implementation) {
 	impl.s.log = sLogNEON
 	impl.s.tanh = sTanhNEON
 	impl.s.erf = sErfNEON
+	impl.s.sigmoid = sSigmoidNEON
+	impl.s.gelu = sGeluNEON
+	impl.s.geluGrad = sGeluGradNEON
 	impl.s.sum = sSumNEON
 	impl.s.sumSquares = sSumSquaresNEON
 	impl.s.dot = sDotNEON

@@ -16,7 +16,7 @@ type vectorKernels[T float] struct {
 
 	selects, mulAdd func(dst, a, b, c []T)
 
-	neg, abs, sign, sqrt, floor, exp, expm1, log, log1p, tanh, erf, sin, cos func(dst, x []T)
+	neg, abs, sign, sqrt, floor, exp, expm1, log, log1p, tanh, erf, sin, cos, sigmoid, gelu, geluGrad func(dst, x []T)
 
 	addScalar, mulScalar, axpy func(dst, x []T, s T)
 

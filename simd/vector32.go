@@ -78,6 +78,17 @@ func SSin(dst, x []float32) { unary("SSin", active.s.sin, dst, x) }
 // SCos sets dst[i] to the cosine of x[i] (radians).
 func SCos(dst, x []float32) { unary("SCos", active.s.cos, dst, x) }
 
+// SSigmoid sets dst[i] to 1/(1 + e**-x[i]), within 2.5 ULP.
+func SSigmoid(dst, x []float32) { unary("SSigmoid", active.s.sigmoid, dst, x) }
+
+// SGELU sets dst[i] to x[i]·Φ(x[i]), where Φ is the distribution function of the
+// normal distribution, within 4.5 ULP. That of -Inf is -0.
+func SGELU(dst, x []float32) { unary("SGELU", active.s.gelu, dst, x) }
+
+// SGELUGrad sets dst[i] to the derivative of SGELU at x[i], Φ(x[i]) + x[i]·φ(x[i]),
+// within 4.5 ULP of the larger of its magnitude and 1/8: it is zero near -0.75.
+func SGELUGrad(dst, x []float32) { unary("SGELUGrad", active.s.geluGrad, dst, x) }
+
 // SAddScalar sets dst[i] to x[i] + s.
 func SAddScalar(dst, x []float32, s float32) { scalar("SAddScalar", active.s.addScalar, dst, x, s) }
 

@@ -78,6 +78,16 @@ func DSin(dst, x []float64) { unary("DSin", active.d.sin, dst, x) }
 // DCos sets dst[i] to the cosine of x[i] (radians).
 func DCos(dst, x []float64) { unary("DCos", active.d.cos, dst, x) }
 
+// DSigmoid sets dst[i] to 1/(1 + e**-x[i]).
+func DSigmoid(dst, x []float64) { unary("DSigmoid", active.d.sigmoid, dst, x) }
+
+// DGELU sets dst[i] to x[i]·Φ(x[i]), where Φ is the distribution function of the
+// normal distribution. That of -Inf is -0.
+func DGELU(dst, x []float64) { unary("DGELU", active.d.gelu, dst, x) }
+
+// DGELUGrad sets dst[i] to the derivative of DGELU at x[i], Φ(x[i]) + x[i]·φ(x[i]).
+func DGELUGrad(dst, x []float64) { unary("DGELUGrad", active.d.geluGrad, dst, x) }
+
 // DAddScalar sets dst[i] to x[i] + s.
 func DAddScalar(dst, x []float64, s float64) { scalar("DAddScalar", active.d.addScalar, dst, x, s) }
 

@@ -104,6 +104,8 @@ func genericVector[T float]() vectorKernels[T] {
 		erf:   through64[T](math.Erf),
 		sin:   through64[T](math.Sin),
 		cos:   through64[T](math.Cos),
+
+		sigmoid: through64[T](sigmoid), gelu: through64[T](gelu), geluGrad: through64[T](geluGrad),
 		addScalar: func(dst, x []T, s T) {
 			for i := range dst {
 				dst[i] = x[i] + s
@@ -141,6 +143,27 @@ func genericVector[T float]() vectorKernels[T] {
 			return largest
 		},
 	}
+}
+
+// sigmoid returns 1/(1 + e**-x).
+func sigmoid(x float64) float64 {
+	if x < 0 {
+		e := math.Exp(x)
+		return e / (1 + e)
+	}
+	return 1 / (1 + math.Exp(-x))
+}
+
+// gelu returns x·Φ(x), where Φ is the distribution function of the normal
+// distribution: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+func gelu(x float64) float64 {
+	return max(x, -40) * (math.Erfc(-x/math.Sqrt2) / 2) // at -40, Φ is 0
+}
+
+// geluGrad returns the derivative of gelu, Φ(x) + x·φ(x).
+func geluGrad(x float64) float64 {
+	t := max(-40, min(x, 40)) // φ is 0 there
+	return math.Erfc(-x/math.Sqrt2)/2 + t*(math.Exp(-t*t/2)/math.Sqrt(2*math.Pi))
 }
 
 func truth[T float](b bool) T {

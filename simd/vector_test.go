@@ -31,6 +31,7 @@ type elementwiseTest[T float] struct {
 	run     func(dst []T, src [3][]T)
 	twin    func(dst []T, src [3][]T)
 	limit   float64
+	floor   float64 // below which a ULP is not smaller
 }
 
 func vectorTests32() []elementwiseTest[float32] {
@@ -38,6 +39,7 @@ func vectorTests32() []elementwiseTest[float32] {
 	tests := vectorTests(g, map[string]func(dst, x []float32){
 		"Neg": SNeg, "Abs": SAbs, "Sign": SSign, "Sqrt": SSqrt, "Floor": SFloor, "Exp": SExp, "Expm1": SExpm1, "Log": SLog,
 		"Log1p": SLog1p, "Tanh": STanh, "Erf": SErf, "Sin": SSin, "Cos": SCos,
+		"Sigmoid": SSigmoid, "GELU": SGELU, "GELUGrad": SGELUGrad,
 	}, map[string]func(dst, a, b []float32){
 		"Add": SAdd, "Sub": SSub, "Mul": SMul, "Div": SDiv, "Max": SMax, "Min": SMin, "Pow": SPow, "Less": SLess,
 		"LessEqual": SLessEqual, "Equal": SEqual,
@@ -47,13 +49,14 @@ func vectorTests32() []elementwiseTest[float32] {
 			"Fill": func(dst, _ []float32, s float32) { SFill(dst, s) }})
 	return append(tests, elementwiseTest[float32]{"BFloat16Round", 1,
 		func(dst []float32, src [3][]float32) { BFloat16Round(dst, src[0]) },
-		func(dst []float32, src [3][]float32) { bfloat16RoundGeneric(dst, src[0]) }, 0})
+		func(dst []float32, src [3][]float32) { bfloat16RoundGeneric(dst, src[0]) }, 0, 0})
 }
 
 func vectorTests64() []elementwiseTest[float64] {
 	return vectorTests(genericVector[float64](), map[string]func(dst, x []float64){
 		"Neg": DNeg, "Abs": DAbs, "Sign": DSign, "Sqrt": DSqrt, "Floor": DFloor, "Exp": DExp, "Expm1": DExpm1, "Log": DLog,
 		"Log1p": DLog1p, "Tanh": DTanh, "Erf": DErf, "Sin": DSin, "Cos": DCos,
+		"Sigmoid": DSigmoid, "GELU": DGELU, "GELUGrad": DGELUGrad,
 	}, map[string]func(dst, a, b []float64){
 		"Add": DAdd, "Sub": DSub, "Mul": DMul, "Div": DDiv, "Max": DMax, "Min": DMin, "Pow": DPow, "Less": DLess,
 		"LessEqual": DLessEqual, "Equal": DEqual,
@@ -66,9 +69,11 @@ func vectorTests64() []elementwiseTest[float64] {
 func vectorTests[T float](g vectorKernels[T], unary map[string]func(dst, x []T), binary map[string]func(dst, a, b []T),
 	ternary map[string]func(dst, a, b, c []T), scalar map[string]func(dst, x []T, s T)) []elementwiseTest[T] {
 	// The twins are exact, but for the last bit of package math's functions.
-	limits := map[string]float64{"Exp": 2, "Log": 2, "Tanh": 2, "Erf": 2}
+	limits := map[string]float64{"Exp": 2, "Log": 2, "Tanh": 2, "Erf": 2, "Sigmoid": 3, "GELU": 5, "GELUGrad": 5}
+	floors := map[string]float64{"GELUGrad": 0.125}
 	unaryTwins := map[string]func(dst, x []T){"Neg": g.neg, "Abs": g.abs, "Sign": g.sign, "Sqrt": g.sqrt, "Floor": g.floor,
-		"Exp": g.exp, "Expm1": g.expm1, "Log": g.log, "Log1p": g.log1p, "Tanh": g.tanh, "Erf": g.erf, "Sin": g.sin, "Cos": g.cos}
+		"Exp": g.exp, "Expm1": g.expm1, "Log": g.log, "Log1p": g.log1p, "Tanh": g.tanh, "Erf": g.erf, "Sin": g.sin, "Cos": g.cos,
+		"Sigmoid": g.sigmoid, "GELU": g.gelu, "GELUGrad": g.geluGrad}
 	binaryTwins := map[string]func(dst, a, b []T){"Add": g.add, "Sub": g.sub, "Mul": g.mul, "Div": g.div, "Max": g.max, "Min": g.min,
 		"Pow": g.pow, "Less": g.less, "LessEqual": g.lessEqual, "Equal": g.equal}
 	ternaryTwins := map[string]func(dst, a, b, c []T){"Select": g.selects, "MulAdd": g.mulAdd}
@@ -78,22 +83,22 @@ func vectorTests[T float](g vectorKernels[T], unary map[string]func(dst, x []T),
 	for name, f := range unary {
 		twin := unaryTwins[name]
 		tests = append(tests, elementwiseTest[T]{name, 1, func(dst []T, src [3][]T) { f(dst, src[0]) },
-			func(dst []T, src [3][]T) { twin(dst, src[0]) }, limits[name]})
+			func(dst []T, src [3][]T) { twin(dst, src[0]) }, limits[name], floors[name]})
 	}
 	for name, f := range binary {
 		twin := binaryTwins[name]
 		tests = append(tests, elementwiseTest[T]{name, 2, func(dst []T, src [3][]T) { f(dst, src[0], src[1]) },
-			func(dst []T, src [3][]T) { twin(dst, src[0], src[1]) }, 0})
+			func(dst []T, src [3][]T) { twin(dst, src[0], src[1]) }, 0, 0})
 	}
 	for name, f := range ternary {
 		twin := ternaryTwins[name]
 		tests = append(tests, elementwiseTest[T]{name, 3, func(dst []T, src [3][]T) { f(dst, src[0], src[1], src[2]) },
-			func(dst []T, src [3][]T) { twin(dst, src[0], src[1], src[2]) }, 0})
+			func(dst []T, src [3][]T) { twin(dst, src[0], src[1], src[2]) }, 0, 0})
 	}
 	for name, f := range scalar {
 		twin := scalarTwins[name]
 		tests = append(tests, elementwiseTest[T]{name, 1, func(dst []T, src [3][]T) { f(dst, src[0], -2.7) },
-			func(dst []T, src [3][]T) { twin(dst, src[0], -2.7) }, 0})
+			func(dst []T, src [3][]T) { twin(dst, src[0], -2.7) }, 0, 0})
 	}
 	return tests
 }
@@ -130,7 +135,7 @@ func testElementwise[T float](t *testing.T, tests []elementwiseTest[T]) {
 				copy(in[i], src[i])
 			}
 			test.run(dst, in)
-			compare(t, fmt.Sprintf("%s of %d", test.name, n), dst, want, in, test.limit)
+			compare(t, fmt.Sprintf("%s of %d", test.name, n), dst, want, in, test)
 			dstMemory.check(t)
 
 			// In place: dst is one of the sources.
@@ -143,16 +148,16 @@ func testElementwise[T float](t *testing.T, tests []elementwiseTest[T]) {
 				in[i] = alias
 				test.run(alias, in)
 				in[i] = kept
-				compare(t, fmt.Sprintf("%s of %d into source %d", test.name, n, i), alias, want, in, test.limit)
+				compare(t, fmt.Sprintf("%s of %d into source %d", test.name, n, i), alias, want, in, test)
 			}
 		}
 	}
 }
 
-func compare[T float](t *testing.T, what string, got, want []T, in [3][]T, limit float64) {
+func compare[T float](t *testing.T, what string, got, want []T, in [3][]T, test elementwiseTest[T]) {
 	t.Helper()
 	for i := range want {
-		if !same(got[i], want[i]) && (limit == 0 || ulps(got[i], want[i]) > limit) {
+		if !same(got[i], want[i]) && (test.limit == 0 || ulpsAbove(test.floor, got[i], want[i]) > test.limit) {
 			var args []T
 			for _, s := range in {
 				if s != nil {
@@ -172,12 +177,16 @@ var accurate = []struct {
 	kernel func(*vectorKernels[float32]) func(dst, x []float32)
 	exact  func(float64) float64
 	limit  float64 // in units in the last place of the exact result
+	floor  float64 // or of this, if it is larger
 }{
-	{"Exp", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.exp }, math.Exp, 1},
-	{"Log", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.log }, math.Log, 1},
-	{"Tanh", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.tanh }, math.Tanh, 1.5},
-	{"Erf", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.erf }, math.Erf, 1.5},
-	{"Sqrt", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.sqrt }, math.Sqrt, 0.5},
+	{"Exp", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.exp }, math.Exp, 1, 0},
+	{"Log", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.log }, math.Log, 1, 0},
+	{"Tanh", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.tanh }, math.Tanh, 1.5, 0},
+	{"Erf", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.erf }, math.Erf, 1.5, 0},
+	{"Sqrt", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.sqrt }, math.Sqrt, 0.5, 0},
+	{"Sigmoid", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.sigmoid }, sigmoid, 2.5, 0},
+	{"GELU", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.gelu }, gelu, 4.5, 0},
+	{"GELUGrad", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.geluGrad }, geluGrad, 4.5, 0.125},
 }
 
 // TestAccuracy tries a million and a half of arguments or, where MUPPET_EXHAUSTIVE is
@@ -219,7 +228,7 @@ func TestAccuracy(t *testing.T) {
 				}
 				for n, impl := range implementations {
 					f.kernel(&impl.s)(got[:len(x)], x)
-					e, v := worstError(got[:len(x)], exact, x)
+					e, v := worstError(got[:len(x)], exact, x, f.floor)
 					mu.Lock()
 					if e > worst[n] {
 						worst[n], where[n] = e, v
@@ -238,14 +247,14 @@ func TestAccuracy(t *testing.T) {
 }
 
 // worstError returns the largest error in units in the last place, and its argument.
-func worstError(got []float32, exact []float64, x []float32) (worst float64, where float32) {
+func worstError(got []float32, exact []float64, x []float32, floor float64) (worst float64, where float32) {
 	for j, g := range got {
 		// A unit is at least 2**-24 of the exact result: most are soon seen to be
 		// no worse.
 		if e := exact[j]; e != 0 && math.Abs(float64(g)-e) <= worst*math.Abs(e)*0x1p-24 {
 			continue
 		}
-		if e := errorInUlps(g, exact[j]); e > worst {
+		if e := errorInUlps(g, exact[j], floor); e > worst {
 			worst, where = e, x[j]
 		}
 	}
@@ -253,8 +262,8 @@ func worstError(got []float32, exact []float64, x []float32) (worst float64, whe
 }
 
 // errorInUlps returns |got - exact| in units in the last place of a float32 of
-// exact's magnitude; special values must be equal.
-func errorInUlps(got float32, exact float64) float64 {
+// exact's magnitude or, if it is larger, of floor; special values must be equal.
+func errorInUlps(got float32, exact, floor float64) float64 {
 	rounded := float32(exact)
 	if same(got, rounded) {
 		if math.IsInf(exact, 0) || exact != exact || math.IsInf(float64(rounded), 0) {
@@ -264,7 +273,7 @@ func errorInUlps(got float32, exact float64) float64 {
 		got == 0 && rounded == 0 {
 		return math.Inf(1)
 	}
-	_, exponent := math.Frexp(exact)
+	_, exponent := math.Frexp(max(math.Abs(exact), floor))
 	unit := math.Ldexp(1, max(exponent-24, -149))
 	return math.Abs(float64(got)-exact) / unit
 }
@@ -375,6 +384,9 @@ func BenchmarkVector(b *testing.B) {
 		{"Log", func() { SLog(dst, x) }},
 		{"Tanh", func() { STanh(dst, x) }},
 		{"Erf", func() { SErf(dst, x) }},
+		{"Sigmoid", func() { SSigmoid(dst, x) }},
+		{"GELU", func() { SGELU(dst, x) }},
+		{"GELUGrad", func() { SGELUGrad(dst, x) }},
 		{"Sum", func() { sink += SSum(x) }},
 		{"Dot", func() { sink += SDot(x, y) }},
 		{"MaxOf", func() { sink += SMaxOf(x) }},

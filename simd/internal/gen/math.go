@@ -11,6 +11,9 @@ func mathFamily(a *assembler) {
 	elementwise(a, single, "Log", x, log)
 	elementwise(a, single, "Tanh", x, tanh)
 	elementwise(a, single, "Erf", x, erf)
+	elementwise(a, single, "Sigmoid", x, sigmoid)
+	elementwise(a, single, "Gelu", x, gelu)
+	elementwise(a, single, "GeluGrad", x, geluGrad)
 }
 
 // reduced returns n and the polynomial's value p such that e**x = p·2**n, for
@@ -30,17 +33,23 @@ func power2(k *kernel, n value) value {
 	return k.shift("VPSLLD", k.do("VPADDD", n, k.bits(127)), 23)
 }
 
-// exp: x = n·ln 2 + r, e**x = 2**n·e**r. Half of n is applied first, so that
-// results below the normal range are rounded once, and those above overflow.
+// powers2 returns two numbers whose product is 2**n, which may lie below the
+// normal range: a number multiplied with one and then the other is rounded once,
+// and overflows if it must.
+func powers2(k *kernel, n value) (first, second value) {
+	whole := k.do("VCVTPS2DQ", n)
+	half := k.shift("VPSRAD", whole, 1)
+	return power2(k, half), power2(k, k.do("VPSUBD", whole, half))
+}
+
+// exp: x = n·ln 2 + r, e**x = 2**n·e**r.
 func exp(k *kernel) {
 	// The order of operands lets NaN through.
 	x := k.do("VMIN", k.do("MOV", k.num(89)), k.load(0))
 	x = k.do("VMAX", k.do("MOV", k.num(-104)), x)
 	n, p := reduced(k, x)
-	whole := k.do("VCVTPS2DQ", n)
-	half := k.shift("VPSRAD", whole, 1)
-	p = k.do("VMUL", p, power2(k, half))
-	k.store(k.do("VMUL", p, power2(k, k.do("VPSUBD", whole, half))))
+	first, second := powers2(k, n)
+	k.store(k.do("VMUL", k.do("VMUL", p, first), second))
 }
 
 // log: x = 2**e·(1+f) with √½ <= 1+f < √2, log x = e·ln 2 + log(1+f).
@@ -105,4 +114,62 @@ func erf(k *kernel) {
 		0.00519990662053, -0.000813001215147, 0.0000831677318818)
 	small := k.fma(r, x, x)
 	k.store(k.do("VOR", k.blend(k.cmp(less, t, k.num(0.92)), small, large), sign))
+}
+
+// sigmoid: with e = e**-|x|, 1/(1+e) from 0 on and e/(1+e) below.
+func sigmoid(k *kernel) {
+	x := k.load(0)
+	t := k.do("VMIN", k.do("MOV", k.num(104)), k.do("VAND", x, k.bits(signMask32-1)))
+	n, p := reduced(k, k.do("VOR", t, k.bits(signMask32)))
+	first, second := powers2(k, n)
+	e := k.do("VMUL", k.do("VMUL", p, first), second)
+	negative := k.cmp(less, x, k.num(0))
+	one := k.do("MOV", k.num(1))
+	y := k.do("VDIV", k.blend(negative, p, one), k.do("VADD", e, k.num(1)))
+	y = k.do("VMUL", y, k.blend(negative, first, k.do("MOV", k.num(1))))
+	k.store(k.do("VMUL", y, k.blend(negative, second, k.do("MOV", k.num(1)))))
+}
+
+// The normal distribution: Φ(-t) = e**(-t²/2)·R(t), where R falls slowly. From
+// farthest on, t·Φ(-t) is 0.
+const farthest = 14.5
+
+// normal returns, for t = min(|x|, farthest), p and n with e**(-t²/2) = p·2**n and
+// R(t), as a polynomial of (t-3.5)/(t+3.5) over 1 + 0.6·t.
+func normal(k *kernel, x value) (t, n, p, r value) {
+	t = k.do("VMIN", k.do("MOV", k.num(farthest)), k.do("VAND", x, k.bits(signMask32-1)))
+	square := k.do("VMUL", t, t)
+	lost := k.fma(t, t, k.do("VXOR", square, k.bits(signMask32)))
+	n, p = reduced(k, k.do("VMUL", square, k.num(-0.5)))
+	p = k.fnma(k.do("VMUL", lost, k.num(0.5)), p, p)
+	u := k.do("VDIV", k.do("VSUB", t, k.num(3.5)), k.do("VADD", t, k.num(3.5)))
+	r = k.poly(u, 0.329669974, -0.133483422, 0.0508143912, -0.00182716083, -0.0105301319,
+		0.00560264124, -0.000380638225, -0.000691059659, 0.000111561939, 0.0000841619871)
+	r = k.do("VDIV", r, k.fma(t, k.do("MOV", k.num(0.6)), k.do("MOV", k.num(1))))
+	return t, n, p, r
+}
+
+// gelu: x·Φ(x), where Φ(x) is 1 - Φ(-x) from 0 on.
+func gelu(k *kernel) {
+	x := k.load(0)
+	_, n, p, r := normal(k, x)
+	first, second := powers2(k, n)
+	q := k.do("VMUL", p, r)
+	other := k.do("VSUB", k.do("MOV", k.num(1)), k.do("VMUL", k.do("VMUL", q, first), second))
+	negative := k.cmp(less, x, k.num(0))
+	y := k.do("VMUL", k.do("VMAX", k.do("MOV", k.num(-farthest)), x), k.blend(negative, q, other))
+	y = k.do("VMUL", y, k.blend(negative, first, k.do("MOV", k.num(1))))
+	k.store(k.do("VMUL", y, k.blend(negative, second, k.do("MOV", k.num(1)))))
+}
+
+// geluGrad: Φ(x) + x·φ(x), which is g(-t) = e**(-t²/2)·(R(t) - t/√2π) below 0, and
+// else 1 - g(-t).
+func geluGrad(k *kernel) {
+	x := k.load(0)
+	t, n, p, r := normal(k, x)
+	g := k.do("VMUL", p, k.fnma(t, k.do("MOV", k.num(0.3989422804014327)), r))
+	first, second := powers2(k, n)
+	g = k.do("VMUL", k.do("VMUL", g, first), second)
+	other := k.do("VSUB", k.do("MOV", k.num(1)), g)
+	k.store(k.blend(k.cmp(less, x, k.num(0)), g, other))
 }
