@@ -2,6 +2,7 @@ package simd_test
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/muppet-go/muppet/simd"
 )
@@ -55,4 +56,12 @@ func ExampleSgemmEpilogue() {
 	})
 	fmt.Println(y)
 	// Output: [1 0 4 3 0 8]
+}
+
+func ExampleSSoftmaxRows() {
+	x := []float32{0, 0, 5, 5, 5, 5} // two rows of three; the first has a masked element
+	x[2] = float32(math.Inf(-1))
+	simd.SSoftmaxRows(x, x, 3)
+	fmt.Printf("%.3f\n", x)
+	// Output: [0.500 0.500 0.000 0.333 0.333 0.333]
 }

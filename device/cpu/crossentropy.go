@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/parallel"
 )
@@ -41,34 +39,15 @@ func crossEntropy[T float](k *kernels[T], loss, lse, logits, target device.Slice
 	losses, lses := view[T](op, "loss", loss, segs.Count()), view[T](op, "lse", lse, segs.Count())
 	at := targets(op, target, segs)
 	parallel.Range(segs.Count(), segmentsPerTask(segs), func(lo, hi int) {
-		memory := k.borrow(blockLen)
 		for i := lo; i < hi; i++ {
 			losses[i], lses[i] = 0, 0
 			if segs.Len(i) > 0 && at[i] >= 0 {
 				row := x[segs.Start(i):][:segs.Len(i)]
-				lses[i] = logSumExp(k, row, memory.data[:blockLen])
+				k.logSumExpRows(lses[i:i+1], row, len(row))
 				losses[i] = lses[i] - row[at[i]]
 			}
 		}
-		k.giveBack(memory)
 	})
-}
-
-// logSumExp returns log Σ exp(x), for which it needs a block to work in.
-func logSumExp[T float](k *kernels[T], x, block []T) T {
-	top := k.maxOf(x)
-	if math.IsInf(float64(top), 0) {
-		return top
-	}
-	var sum float64
-	for len(x) > 0 {
-		part := block[:min(len(block), len(x))]
-		k.addScalar(part, x[:len(part)], -top)
-		k.unary[device.OpExp](part, part)
-		sum += float64(k.sum(part))
-		x = x[len(part):]
-	}
-	return T(float64(top) + math.Log(sum))
 }
 
 // SegmentCrossEntropyBackward computes the gradient of the logits.

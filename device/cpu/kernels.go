@@ -24,6 +24,10 @@ type kernels[T float] struct {
 	sum, sumSquares, maxOf func(x []T) T
 	dot                    func(a, b []T) T
 
+	logSumExpRows     func(dst, x []T, cols int)
+	layerNormRows     func(y, mean, rstd, x, gamma, beta []T, eps float64)
+	layerNormGradRows func(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T)
+
 	gemm, gemmSerial gemm[T]
 	gemmBatched      func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
 
@@ -50,6 +54,7 @@ var single = kernels[float32]{
 	addScalar: simd.SAddScalar, mulScalar: simd.SMulScalar,
 	axpy: simd.SAxpy, fill: simd.SFill, uniform: simd.SUniform,
 	sum: simd.SSum, sumSquares: simd.SSumSquares, maxOf: simd.SMaxOf, dot: simd.SDot,
+	logSumExpRows: simd.SLogSumExpRows, layerNormRows: simd.SLayerNormRows, layerNormGradRows: simd.SLayerNormGradRows,
 	gemm: simd.Sgemm, gemmSerial: simd.SgemmSerial, gemmBatched: simd.SgemmBatched,
 }
 
@@ -69,6 +74,7 @@ var double = kernels[float64]{
 	addScalar: simd.DAddScalar, mulScalar: simd.DMulScalar,
 	axpy: simd.DAxpy, fill: simd.DFill, uniform: simd.DUniform,
 	sum: simd.DSum, sumSquares: simd.DSumSquares, maxOf: simd.DMaxOf, dot: simd.DDot,
+	logSumExpRows: simd.DLogSumExpRows, layerNormRows: simd.DLayerNormRows, layerNormGradRows: simd.DLayerNormGradRows,
 	gemm: simd.Dgemm, gemmSerial: simd.DgemmSerial, gemmBatched: simd.DgemmBatched,
 }
 
