@@ -16,10 +16,11 @@ func bfloat16Tile(k int, alpha float32, a *float32, _, csa int, b *float32, ldb 
 	var sums [4]float32
 	for p := range k {
 		x := pairAt(a, p*csa)
-		for j, sum := range sums {
+		first, second := flush(x.first()), flush(x.second())
+		for j := range sums {
 			y := pairAt(b, p*ldb+j)
-			sum = fmaFlushed(x.second(), y.second(), sum)
-			sums[j] = fmaFlushed(x.first(), y.first(), sum)
+			sum := fmaFlushed(second, flush(y.second()), sums[j])
+			sums[j] = fmaFlushed(first, flush(y.first()), sum)
 		}
 	}
 	for j, sum := range sums {
@@ -32,16 +33,27 @@ func bfloat16Tile(k int, alpha float32, a *float32, _, csa int, b *float32, ldb 
 	}
 }
 
-// fmaFlushed returns a·b + c rounded once, for bfloat16 numbers a and b, where
-// operands and results below the normal range count as zeros of their sign. The
-// result is below it if rounding to as many digits, but with exponents that go
-// further down, would leave it there, which is the case below the number halfway
-// between the least normal one and the one before that.
+// fmaFlushed returns a·b + c rounded once, for bfloat16 numbers a and b; no operand
+// is below the normal range, and a result there becomes a zero of its sign. It is
+// there if rounding to as many digits, but with exponents that go further down,
+// would leave it there, which is the case below the number halfway between the
+// least normal one and the one before that.
 func fmaFlushed(a, b, c float32) float32 {
-	// The product is exact in float64, and rounding the sum to odd makes its second
-	// rounding right, as in fma.
-	product := float64(float64(flush(a)) * float64(flush(b)))
-	sum := sumToOdd(product, float64(flush(c)))
+	// The product is exact in float64.
+	product := float64(float64(a) * float64(b))
+	sum := product + float64(c)
+	// What is rounded twice is wrong only if the first time ends halfway between two
+	// float32 numbers.
+	if math.Abs(sum) >= 0x1p-126 && math.Float64bits(sum)&(1<<29-1) != 1<<28 {
+		return float32(sum)
+	}
+	return addFlushed(product, float64(c))
+}
+
+// addFlushed is fmaFlushed for every sum.
+func addFlushed(product, addend float64) float32 {
+	// Rounding to odd makes the second rounding right, as in fma.
+	sum := sumToOdd(product, addend)
 	if math.Abs(sum) < 0x1p-126-0x1p-151 {
 		return float32(math.Copysign(0, sum))
 	}
