@@ -24,8 +24,8 @@ type kernels[T float] struct {
 	sum, sumSquares, maxOf func(x []T) T
 	dot                    func(a, b []T) T
 
-	gemm, gemmSerial gemm[T]
-	gemmBatched      func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
+	gemm, gemmSerial, gemmBFloat16   gemm[T] // the last rounds its operands
+	gemmBatched, gemmBFloat16Batched gemmBatched[T]
 
 	memory  sync.Pool // of *scratch[T]
 	jobs    sync.Pool // of *job[T]
@@ -33,6 +33,8 @@ type kernels[T float] struct {
 }
 
 type gemm[T float] func(transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int)
+
+type gemmBatched[T float] func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
 
 var single = kernels[float32]{
 	unary: [device.NumOps]func(dst, x []float32){
@@ -51,6 +53,7 @@ var single = kernels[float32]{
 	axpy: simd.SAxpy, fill: simd.SFill, uniform: simd.SUniform,
 	sum: simd.SSum, sumSquares: simd.SSumSquares, maxOf: simd.SMaxOf, dot: simd.SDot,
 	gemm: simd.Sgemm, gemmSerial: simd.SgemmSerial, gemmBatched: simd.SgemmBatched,
+	gemmBFloat16: simd.SBgemm, gemmBFloat16Batched: simd.SBgemmBatched,
 }
 
 var double = kernels[float64]{
