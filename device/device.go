@@ -185,7 +185,8 @@ const (
 )
 
 // Precision says to what the operands of a matrix product are rounded. Sums are
-// always kept in the element type of the output.
+// always kept in the element type of the output. With operands in bfloat16, those
+// and sums that are below the normal range may count as zeros.
 type Precision uint8
 
 // Precisions.

@@ -21,9 +21,9 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		}
 		return set
 	}
-	const base = `MOVQ MOVL ADDQ ADDL SUBQ SHLQ LEAQ CMPQ XORQ NOTQ TESTQ DECQ JMP JZ JNZ JL JGE RET PREFETCHT0 PCALIGN`
+	const base = `MOVQ MOVL ADDQ ADDL SUBQ ORL SHLQ SHRQ LEAQ CMPQ XORQ NOTQ TESTQ DECQ JMP JZ JNZ JL JGE RET PREFETCHT0 PCALIGN`
 	// AVX, AVX2 and FMA3, with the vector registers Y0 to Y15.
-	const avx2 = base + ` VZEROUPPER
+	const avx2 = base + ` VZEROUPPER VSTMXCSR VLDMXCSR
 		VMOVUPS VMOVUPD VMOVSS VMOVSD VBROADCASTSS VBROADCASTSD VPBROADCASTQ VMASKMOVPS VMASKMOVPD
 		VADDPS VADDPD VSUBPS VSUBPD VMULPS VMULPD VDIVPS VDIVPD VSQRTPS VSQRTPD VMAXPS VMAXPD VMINPS VMINPD
 		VANDPS VANDPD VORPS VORPD VXORPS VXORPD VCMPPS VCMPPD VBLENDVPS VBLENDVPD VROUNDPS VROUNDPD
@@ -35,9 +35,12 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 	// exist for Z registers, and what is new. VANDPS and its like need DQ.
 	const avx512 = avx2 + ` VMOVDQU32 VBLENDMPS VBLENDMPD VRNDSCALEPS VRNDSCALEPD VINSERTF32X4 VEXTRACTF64X4
 		VPTERNLOGD KMOVW KXORW KORW KORTESTW`
+	// And AVX512_BF16: one instruction, which Go's assembler does not know. It is
+	// written out, and checkBytes looks it up.
+	const avx512bf16 = avx512 + ` VPMOVQD LONG`
 	// Advanced SIMD, which every arm64 processor has. What Go's assembler does not
 	// know is a WORD, which checkWord looks up.
-	const neon = `MOVD LSL LSR ADD ADDS SUBS CBZ BNE BEQ BLT BGE RET PCALIGN WORD FMOVS FMOVD FMOVQ FCMPS FCMPD
+	const neon = `MOVD LSL LSR ADD ADDS SUB SUBS ORR CBZ TBZ BNE BEQ BLT BGE RET PCALIGN MRS MSR WORD FMOVS FMOVD FMOVQ FCMPS FCMPD
 		VLD1 VST1 VST4 VMOV VMOVQ VDUP VEXT VTRN1 VTRN2 VUZP1 VUZP2 VZIP1 VZIP2
 		VAND VORR VEOR VBSL VADD VSUB VSHL VUSHR VFMLA VFMLS`
 	allowed := map[string]struct {
@@ -48,6 +51,8 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		"_avx2_amd64.s": {words(avx2), regexp.MustCompile(`^$`),
 			regexp.MustCompile(`^([XY](\d|1[0-5])|R([89]|1[0-4]))$`)},
 		"_avx512_amd64.s": {words(avx512), regexp.MustCompile(`^(\.(BCST|Z))?$`),
+			regexp.MustCompile(`^([XYZ](\d|[12]\d|3[01])|K[1-7]|R([89]|1[0-4]))$`)},
+		"_avx512bf16_amd64.s": {words(avx512bf16), regexp.MustCompile(`^(\.(BCST|Z))?$`),
 			regexp.MustCompile(`^([XYZ](\d|[12]\d|3[01])|K[1-7]|R([89]|1[0-4]))$`)},
 		// R18 and R27 to R30 are the platform's and Go's.
 		"_neon_arm64.s": {words(neon), regexp.MustCompile(`^(\.P)?$`),
@@ -79,6 +84,9 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 			}
 			if match[1] == "WORD" {
 				checkWord(t, fmt.Sprintf("%s:%d", file, i+1), whole)
+			}
+			if match[1] == "LONG" {
+				checkBytes(t, fmt.Sprintf("%s:%d", file, i+1), whole)
 			}
 			if !rule.instructions[match[1]] || !rule.suffixes.MatchString(match[2]) {
 				t.Errorf("%s:%d: %s is not known to belong to the instruction set", file, i+1, strings.TrimSpace(line))

@@ -9,12 +9,17 @@ func BFloat16Round(dst, src []float32) { unary("BFloat16Round", active.s.bFloat1
 
 func bfloat16RoundGeneric(dst, src []float32) {
 	for i, x := range src {
-		b := math.Float32bits(x)
-		if x != x {
-			b |= 1 << 22 // rounding could carry a NaN's bits into an infinity
-		} else {
-			b += 0x7fff + b>>16&1
-		}
-		dst[i] = math.Float32frombits(b &^ 0xffff)
+		dst[i] = math.Float32frombits(bfloat16Bits(x))
 	}
+}
+
+// bfloat16Bits returns x rounded to bfloat16, in the upper half.
+func bfloat16Bits(x float32) uint32 {
+	b := math.Float32bits(x)
+	if x != x {
+		b |= 1 << 22 // rounding could carry a NaN's bits into an infinity
+	} else {
+		b += 0x7fff + b>>16&1
+	}
+	return b &^ 0xffff
 }

@@ -14,6 +14,10 @@
 //	packed := simd.SPack(true, k, n, w, k) // once, for a w that is used many times
 //	simd.SgemmPacked(false, m, 1, x, k, packed, 0, y, n, nil)
 //
+// SB is for products of float32 matrices that are rounded to bfloat16. SBgemm uses
+// the instruction VDPBF16PS where avx512 has AVX512_BF16 too, and computes the same
+// by others elsewhere.
+//
 // # Implementations
 //
 // An implementation is a set of kernels for one instruction set, written in Go
@@ -36,7 +40,7 @@
 // neither GOMAXPROCS nor the position of a slice in memory plays a part. Between
 // implementations the last bits of products, reductions and of SExp, SLog, STanh,
 // SErf, SSigmoid, SGELU and SGELUGrad differ; everything else, and all random
-// numbers, agree.
+// numbers, agree. That includes SBgemm, which says where alone arm64 can differ.
 package simd
 
 //go:generate go run ./internal/gen

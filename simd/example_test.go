@@ -22,6 +22,16 @@ func Example() {
 	// Output: [8 23 8 27.5]
 }
 
+// Operands have eight binary digits in bfloat16, sums the 24 of float32.
+func ExampleSBgemm() {
+	a := []float32{1 + 0x1p-9, 256} // 1.001953125, which is nearest to 1
+	b := []float32{1, 1}
+	c := make([]float32, 1)
+	simd.SBgemm(false, false, 1, 1, 2, 1, a, 2, b, 1, 0, c, 1)
+	fmt.Println(c)
+	// Output: [257]
+}
+
 // A softmax: the largest element is taken off first, so that nothing overflows.
 func ExampleSExp() {
 	x := []float32{1000, 1001, 1002}

@@ -136,7 +136,7 @@ func checkMatrix(name, argument string, length, rows, cols, ld int) {
 func (p *product[T]) run(kernels *gemmKernels[T], threads bool) {
 	switch {
 	case p.empty():
-	case p.m == 1 || p.n == 1:
+	case kernels.roundA == nil && (p.m == 1 || p.n == 1):
 		p.gemv(kernels, threads)
 		p.finish()
 	default:

@@ -22,6 +22,14 @@ type gemmKernels[T float] struct {
 	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
 	packStep                          int
 
+	// Products of operands that are rounded to bfloat16 pack all of A and B by these
+	// (see gemm_bf16.go): some panels of A, and the panel of B from column j on.
+	// With pairs an element of a panel holds two of A or B that follow one another
+	// in k, and k counts such pairs.
+	roundA func(g *gemmJob[T], task int)
+	roundB func(g *gemmJob[T], j int)
+	pairs  bool
+
 	// A block of B, kc×nc, is packed at a time, and of A, mc×kc. Tasks compute
 	// tiles of up to taskRows×taskCols of C.
 	kc, mc, nc         int
@@ -53,6 +61,7 @@ type gemmJob[T float] struct {
 	*gemmKernels[T]
 
 	mr                     int
+	terms                  int // of a sum: k, or with pairs up to twice that
 	taskRows, taskCols     int
 	i0, mb, j0, nb, p0, kb int // the block of C and of k in work
 	blockBeta              T
@@ -83,8 +92,14 @@ func (kernels *gemmKernels[T]) job(p *product[T]) *gemmJob[T] {
 	if g == nil {
 		g = &gemmJob[T]{gemmKernels: kernels, mr: kernels.tiles[0].rows}
 		g.packATask, g.packBTask, g.tileTask = g.packA, g.packB, g.tile
+		if kernels.roundA != nil {
+			g.packATask = func(task int) { kernels.roundA(g, task) }
+		}
 	}
-	g.product = *p
+	g.product, g.terms = *p, p.k
+	if kernels.pairs {
+		g.k = ceilDiv(p.k, 2)
+	}
 	return g
 }
 
@@ -104,7 +119,7 @@ func (g *gemmJob[T]) run(threads bool) {
 	}
 	// Rows of A are read where they are: within a tile, the processor foresees
 	// them. Otherwise packing pays when a panel is used several times.
-	g.directA = !g.transA || g.n <= 4*g.nr
+	g.directA = g.roundA == nil && (!g.transA || g.n <= 4*g.nr)
 	// A task that comes to rows of A for the first time fetches the next tile while
 	// it computes one. In rows that are a multiple of half a page apart, elements of
 	// all rows would compete for few places of the first-level cache.
@@ -112,7 +127,7 @@ func (g *gemmJob[T]) run(threads bool) {
 	if g.directA && !g.transA && g.lda*int(unsafe.Sizeof(g.alpha))%2048 != 0 {
 		g.ahead = g.mr * g.lda
 	}
-	g.directB = g.ready == nil && !g.transB && g.m <= 2*g.mr
+	g.directB = g.roundB == nil && g.ready == nil && !g.transB && g.m <= 2*g.mr
 	// A block of few rows stays in the second-level cache for all panels of B. A
 	// task then takes all rows through some panels and packs these itself, so that
 	// threads need not meet in between.
@@ -154,7 +169,7 @@ func (g *gemmJob[T]) run(threads bool) {
 			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
 				g.mb = min(g.mc, g.m-g.i0)
 				if !g.directA {
-					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.kb)
+					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.strideA())
 					loop(ceilDiv(g.mb, packPanels*g.mr), g.packATask)
 				}
 				tasks := ceilDiv(g.mb, g.taskRows) * ceilDiv(g.nb, g.taskCols)
@@ -179,7 +194,12 @@ func serialFor(n int, body func(i int)) {
 }
 
 // blockK is how many rows a block of B has.
-func (g *gemmJob[T]) blockK() int { return evenBlock(g.k, g.kc, 8) }
+func (g *gemmJob[T]) blockK() int {
+	if g.pairs {
+		return evenBlock(g.k, g.kc, 4)
+	}
+	return evenBlock(g.k, g.kc, 8)
+}
 
 // blockAt is where the block in work begins when all of B is packed: blocks of
 // the same columns lie below one another.
@@ -187,6 +207,10 @@ func (g *gemmJob[T]) blockAt() int { return g.j0*g.k + ceilDiv(g.nb, g.nr)*g.nr*
 
 // packPanels is how many panels one task packs.
 const packPanels = 4
+
+// strideA is the distance of rows of A where those are packed: such that elements
+// at the same place of each do not meet in the same cache set.
+func (g *gemmJob[T]) strideA() int { return g.kb + 16 }
 
 // packA packs some panels of a transposed A, whose columns are cut to the height
 // of a panel.
@@ -218,6 +242,14 @@ func (g *gemmJob[T]) packB(task int) {
 // packPanel packs the panel of B from column j on, filled up with zeros if it is
 // the last one.
 func (g *gemmJob[T]) packPanel(j int) {
+	if g.roundB != nil {
+		g.roundB(g, j)
+	} else {
+		g.copyPanel(j)
+	}
+}
+
+func (g *gemmJob[T]) copyPanel(j int) {
 	panel := g.panels[j*g.kb:][:g.kb*g.nr]
 	cols := min(g.nr, g.nb-j)
 	switch {
@@ -263,6 +295,8 @@ func (g *gemmJob[T]) tile(task int) {
 		a, rowA, rsa = g.a[g.i0*g.lda+g.p0:], g.lda, g.lda
 	case g.directA:
 		a, rowA, csa = g.a[g.p0*g.lda+g.i0:], 1, g.lda
+	case !g.transA:
+		rowA, rsa = g.strideA(), g.strideA()
 	default:
 		rowA, csa = g.kb, g.mr
 	}

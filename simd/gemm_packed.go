@@ -54,16 +54,16 @@ func pack[T float](name string, kernels *gemmKernels[T], trans bool, k, n int, b
 	if k == 0 || n == 0 {
 		return p
 	}
-	var memory scratch[T]
-	memory.grow(k * ceilDiv(n, kernels.nr) * kernels.nr)
-	p.data = memory.data
 	g := kernels.job(&product[T]{transB: trans, n: n, k: k, b: b, ldb: ldb})
+	var memory scratch[T]
+	memory.grow(g.k * ceilDiv(n, g.nr) * g.nr)
+	p.data = memory.data
 	g.directB = false
 	kb := g.blockK()
 	for g.j0 = 0; g.j0 < n; g.j0 += g.nc {
 		g.nb = min(g.nc, n-g.j0)
-		for g.p0 = 0; g.p0 < k; g.p0 += kb {
-			g.kb = min(kb, k-g.p0)
+		for g.p0 = 0; g.p0 < g.k; g.p0 += kb {
+			g.kb = min(kb, g.k-g.p0)
 			g.panels = p.data[g.blockAt():]
 			parallel.For(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
 		}

@@ -14,6 +14,8 @@ type implementation struct {
 	sgemm *gemmKernels[float32]
 	dgemm *gemmKernels[float64]
 
+	sbgemm *gemmKernels[float32] // of operands rounded to bfloat16
+
 	// philox writes the numbers of the blocks from block on that fill dst, whose
 	// length is a multiple of philoxBatch.
 	philox func(dst []float32, keyLo, keyHi, block uint64)
@@ -37,6 +39,7 @@ func generic() *implementation {
 		philox: philoxGeneric,
 	}
 	impl.s.bFloat16Round = bfloat16RoundGeneric
+	impl.sbgemm = genericBFloat16Gemm()
 	impl.sgemm.vector = &impl.s
 	impl.dgemm.vector = &impl.d
 	return impl

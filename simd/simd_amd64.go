@@ -23,6 +23,12 @@ func avx512() *implementation {
 	s.tiles = []tileKernel[float32]{{12, sgemm12AVX512}, {8, sgemm8AVX512}, {2, sgemm2AVX512}, {1, sgemm1AVX512}}
 	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 32, spackRowsAVX512, spackSlicesAVX512, spackColumnsAVX512, 4
 	s.kc, s.mc, s.nc, s.taskRows, s.taskCols = 256, 1536, 2048, 96, 512
+	if cpu.X86.HasAVX512BF16 {
+		impl.sbgemm = pairedGemm(s, []tileKernel[float32]{{12, sbgemm12AVX512BF16}, {8, sbgemm8AVX512BF16}, {2, sbgemm2AVX512BF16}, {1, sbgemm1AVX512BF16}},
+			sbPairRowsAVX512BF16, sbPairAdjacentAVX512BF16, sbpackColumnsAVX512BF16)
+	} else {
+		impl.sbgemm = widenedGemm(s, []tileKernel[float32]{{12, sbgemm12AVX512}, {8, sbgemm8AVX512}, {2, sbgemm2AVX512}, {1, sbgemm1AVX512}})
+	}
 	d := impl.dgemm
 	d.tiles = []tileKernel[float64]{{12, dgemm12AVX512}, {8, dgemm8AVX512}, {2, dgemm2AVX512}, {1, dgemm1AVX512}}
 	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 16, dpackRowsAVX512, dpackSlicesAVX512, dpackColumnsAVX512, 2
@@ -38,6 +44,7 @@ func avx2() *implementation {
 	s.tiles = []tileKernel[float32]{{6, sgemm6AVX2}, {4, sgemm4AVX2}, {2, sgemm2AVX2}, {1, sgemm1AVX2}}
 	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 16, spackRowsAVX2, spackSlicesAVX2, spackColumnsAVX2, 4
 	s.kc, s.mc, s.nc, s.taskRows, s.taskCols = 256, 1536, 2048, 96, 512
+	impl.sbgemm = widenedGemm(s, []tileKernel[float32]{{6, sbgemm6AVX2}, {4, sbgemm4AVX2}, {2, sbgemm2AVX2}, {1, sbgemm1AVX2}})
 	d := impl.dgemm
 	d.tiles = []tileKernel[float64]{{6, dgemm6AVX2}, {4, dgemm4AVX2}, {2, dgemm2AVX2}, {1, dgemm1AVX2}}
 	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 8, dpackRowsAVX2, dpackSlicesAVX2, dpackColumnsAVX2, 2

@@ -47,6 +47,18 @@ func dpackSlicesAVX2(dst, src *float64, ld, k int)
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
 
 //go:noescape
+func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
 func sAddAVX2(dst, a, b []float32)
 
 //go:noescape

@@ -47,6 +47,39 @@ func dpackSlicesAVX512(dst, src *float64, ld, k int)
 func dpackColumnsAVX512(dst, src *float64, ld, k int)
 
 //go:noescape
+func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm12AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm8AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm2AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm1AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbpackColumnsAVX512BF16(dst, src *float32, ld, k int)
+
+//go:noescape
+func sbPairRowsAVX512BF16(dst, first, second []float32)
+
+//go:noescape
+func sbPairAdjacentAVX512BF16(dst, x []float32)
+
+//go:noescape
 func sAddAVX512(dst, a, b []float32)
 
 //go:noescape

@@ -47,6 +47,18 @@ func dpackSlicesNEON(dst, src *float64, ld, k int)
 func dpackColumnsNEON(dst, src *float64, ld, k int)
 
 //go:noescape
+func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
+func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+
+//go:noescape
 func sAddNEON(dst, a, b []float32)
 
 //go:noescape

@@ -181,7 +181,12 @@ func fma[T float](a, b, c T) T {
 	if unsafe.Sizeof(a) == 8 {
 		return T(math.FMA(float64(a), float64(b), float64(c)))
 	}
-	product, addend := float64(float64(a)*float64(b)), float64(c)
+	return T(sumToOdd(float64(float64(a)*float64(b)), float64(c)))
+}
+
+// sumToOdd returns the sum, or if that is no float64 the one of its neighbours
+// whose last bit is set.
+func sumToOdd(product, addend float64) float64 {
 	sum := product + addend
 	rounded := sum - product
 	lost := (product - (sum - rounded)) + (addend - rounded)
@@ -193,7 +198,7 @@ func fma[T float](a, b, c T) T {
 		}
 		sum = math.Float64frombits(bits)
 	}
-	return T(sum)
+	return sum
 }
 
 func through64[T float](f func(float64) float64) func(dst, x []T) {

@@ -28,8 +28,8 @@ type kernels[T float] struct {
 	layerNormRows     func(y, mean, rstd, x, gamma, beta []T, eps float64)
 	layerNormGradRows func(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T)
 
-	gemm, gemmSerial gemm[T]
-	gemmBatched      func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
+	gemm, gemmSerial, gemmBFloat16   gemm[T] // the last rounds its operands
+	gemmBatched, gemmBFloat16Batched gemmBatched[T]
 
 	memory  sync.Pool // of *scratch[T]
 	jobs    sync.Pool // of *job[T]
@@ -37,6 +37,8 @@ type kernels[T float] struct {
 }
 
 type gemm[T float] func(transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int)
+
+type gemmBatched[T float] func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
 
 var single = kernels[float32]{
 	unary: [device.NumOps]func(dst, x []float32){
@@ -56,6 +58,7 @@ var single = kernels[float32]{
 	sum: simd.SSum, sumSquares: simd.SSumSquares, maxOf: simd.SMaxOf, dot: simd.SDot,
 	logSumExpRows: simd.SLogSumExpRows, layerNormRows: simd.SLayerNormRows, layerNormGradRows: simd.SLayerNormGradRows,
 	gemm: simd.Sgemm, gemmSerial: simd.SgemmSerial, gemmBatched: simd.SgemmBatched,
+	gemmBFloat16: simd.SBgemm, gemmBFloat16Batched: simd.SBgemmBatched,
 }
 
 var double = kernels[float64]{

@@ -1,10 +1,6 @@
 package cpu
 
-import (
-	"github.com/muppet-go/muppet/device"
-	"github.com/muppet-go/muppet/internal/parallel"
-	"github.com/muppet-go/muppet/simd"
-)
+import "github.com/muppet-go/muppet/device"
 
 // MatMul computes a batch of matrix products. It panics if a length does not fit.
 func (d *Device) MatMul(dst, a, b device.Slice, m device.MatMul) {
@@ -27,10 +23,9 @@ func product[T float](k *kernels[T], dst, a, b device.Slice, m device.MatMul) {
 	x := view[T]("MatMul", "a", a, (m.Batch-1)*m.StrideA+m.M*m.K)
 	y := view[T]("MatMul", "b", b, (m.Batch-1)*m.StrideB+m.K*m.N)
 	apart("MatMul", dst, a, b)
+	gemm, batched := k.gemm, k.gemmBatched
 	if m.Precision == device.BF16Operands {
-		rounded := k.borrow(len(x) + len(y))
-		defer k.giveBack(rounded)
-		x, y = roundInto(rounded.data[:len(x)], x), roundInto(rounded.data[len(x):len(x)+len(y)], y)
+		gemm, batched = k.gemmBFloat16, k.gemmBFloat16Batched
 	}
 	if m.StrideB == 0 && m.StrideA == m.M*m.K && !m.TransA { // one product with a tall a
 		m.M, m.Batch = m.M*m.Batch, 1
@@ -48,15 +43,8 @@ func product[T float](k *kernels[T], dst, a, b device.Slice, m device.MatMul) {
 		beta = 1
 	}
 	if m.Batch == 1 {
-		k.gemm(m.TransA, m.TransB, m.M, m.N, m.K, 1, x, lda, y, ldb, beta, c, max(1, m.N))
+		gemm(m.TransA, m.TransB, m.M, m.N, m.K, 1, x, lda, y, ldb, beta, c, max(1, m.N))
 	} else {
-		k.gemmBatched(m.TransA, m.TransB, m.Batch, m.M, m.N, m.K, 1, x, lda, m.StrideA, y, ldb, m.StrideB, beta, c, max(1, m.N), m.M*m.N)
+		batched(m.TransA, m.TransB, m.Batch, m.M, m.N, m.K, 1, x, lda, m.StrideA, y, ldb, m.StrideB, beta, c, max(1, m.N), m.M*m.N)
 	}
-}
-
-// roundInto rounds x to bfloat16; T is float32.
-func roundInto[T float](dst, x []T) []T {
-	to, from := any(dst).([]float32), any(x).([]float32)
-	parallel.Range(len(to), grain, func(lo, hi int) { simd.BFloat16Round(to[lo:hi], from[lo:hi]) })
-	return dst
 }

@@ -36,6 +36,8 @@ type precision struct {
 	suffix string // of a packed instruction
 	bytes  int
 	goType string
+
+	bfloat16 rounding // of a product
 }
 
 var (
@@ -97,7 +99,12 @@ func (a *assembler) comment(format string, args ...any) {
 
 // function begins a function with the given Go parameter list (and result).
 func (a *assembler) function(name, params string, argBytes int) {
-	fmt.Fprintf(&a.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, argBytes)
+	a.functionWithFrame(name, params, 0, argBytes)
+}
+
+// functionWithFrame is function for one with so many bytes of local variables.
+func (a *assembler) functionWithFrame(name, params string, frame, argBytes int) {
+	fmt.Fprintf(&a.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", name, params, name, frame, argBytes)
 	fmt.Fprintf(&a.decl, "\n//go:noescape\nfunc %s%s\n", name, params)
 }
 

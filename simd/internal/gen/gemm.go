@@ -14,18 +14,27 @@ func gemmFamily(a *assembler, p precision) {
 		neonGemm(a, p)
 		return
 	}
-	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
-	for _, rows := range []int{full, full / 3 * 2, 2, 1} {
+	for _, rows := range a.tiles() {
 		microKernel(a, p, rows)
 	}
 	packRows(a, p, "packRows", 2*a.bytes)
-	packRows(a, p, "packSlices", full*p.bytes)
+	packRows(a, p, "packSlices", a.tiles()[0]*p.bytes)
 	packColumns(a, p)
 }
 
+// tiles returns how many rows the micro-kernels have.
+func (a *assembler) tiles() []int {
+	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
+	return []int{full, full / 3 * 2, 2, 1}
+}
+
 func (a *assembler) microKernelFunction(p precision, rows int) {
-	a.function(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
-		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA, ahead int)", p.goType), 104)
+	frame := 0
+	if p.bfloat16 == widened && a.arch == "amd64" {
+		frame = 8 // for MXCSR
+	}
+	a.functionWithFrame(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA, ahead int)", p.goType), frame, 104)
 }
 
 func microKernel(a *assembler, p precision, rows int) {
@@ -77,28 +86,45 @@ func microKernel(a *assembler, p precision, rows int) {
 	a.op("SHLQ", fmt.Sprint("$", shift), "R13")
 	a.op("LEAQ", "(R13)(R10*1)", "AX")
 	a.op("LEAQ", "(R13)(R10*2)", "BX")
-	a.op("TESTQ", "CX", "CX")
-	a.op("JZ", "finish")
-	a.loop("loop")
-	for row := range rows {
-		a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+	// multiply does so with a row of B, whose address follows an offset, and a
+	// column of A.
+	multiply := func(bRow string) {
+		a.op(mov, bRow, a.v(b0))
+		a.op(mov, fmt.Sprint(a.bytes, bRow), a.v(b1))
+		for row := range rows {
+			value := spare + row%2
+			a.op(broadcast(p), element(row), a.v(value))
+			for half := range 2 {
+				if p.bfloat16 == paired {
+					a.dotPairs(value, b0+half, first+2*row+half)
+				} else {
+					a.op("VFMADD231"+p.suffix, a.v(value), a.v(b0+half), acc(row, half))
+				}
+			}
+		}
 	}
-	a.op(mov, "(DX)", a.v(b0))
-	a.op(mov, fmt.Sprintf("%d(DX)", a.bytes), a.v(b1))
-	a.op("ADDQ", "R12", "DX")
-	for row := range rows {
-		value := a.v(spare + row%2)
-		a.op(broadcast(p), element(row), value)
-		a.op("VFMADD231"+p.suffix, value, a.v(b0), acc(row, 0))
-		a.op("VFMADD231"+p.suffix, value, a.v(b1), acc(row, 1))
+	if p.bfloat16 == widened {
+		a.multiplyPairs(pointers, multiply)
+	} else {
+		a.op("TESTQ", "CX", "CX")
+		a.op("JZ", "finish")
+		a.loop("loop")
+		for row := 0; row < rows && p.bfloat16 == exact; row++ {
+			a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+		}
+		multiply("(DX)")
+		a.op("ADDQ", "R12", "DX")
+		for _, r := range pointers {
+			a.op("ADDQ", "R11", r)
+		}
+		a.op("DECQ", "CX")
+		a.op("JNZ", "loop")
 	}
-	for _, r := range pointers {
-		a.op("ADDQ", "R11", r)
-	}
-	a.op("DECQ", "CX")
-	a.op("JNZ", "loop")
 
 	a.label("finish")
+	if p.bfloat16 == widened {
+		a.op("VLDMXCSR", "mxcsr-8(SP)")
+	}
 	a.op("MOVQ", "c+64(FP)", "AX")
 	a.op("MOVQ", "ldc+72(FP)", "BX")
 	a.op("SHLQ", fmt.Sprint("$", shift), "BX")
@@ -188,7 +214,8 @@ func packArguments(a *assembler, p precision) {
 
 // packColumns transposes: element p of row i of src, of which there are as many
 // as two vectors have lanes, goes to lane i of vector pair p. k is a positive
-// multiple of 16 bytes' elements.
+// multiple of 16 bytes' elements. For pairs of bfloat16, of which k counts those,
+// two elements that follow one another in src are rounded and become one.
 //
 // Each 128-bit part of a register is filled from a row of its own, so that the
 // transposition of 4×4 (or 2×2) blocks inside those parts puts consecutive rows
@@ -197,6 +224,10 @@ func packColumns(a *assembler, p precision) {
 	a.packFunction(p, "packColumns")
 	packArguments(a, p)
 	step := 16 / p.bytes // elements in 128 bits
+	rowBytes := p.bytes  // of src that make a row of dst
+	if p.bfloat16 == paired {
+		rowBytes *= 2
+	}
 	parts := a.bytes / 16
 	insert := map[string]string{"avx2": "VINSERTF128", "avx512": "VINSERTF32X4"}[a.name]
 	mov := "VMOVU" + p.suffix
@@ -243,6 +274,11 @@ func packColumns(a *assembler, p precision) {
 			a.op("VUNPCKHPD", a.v(1), a.v(0), a.v(3))
 			out = []int{2, 3}
 		}
+		if p.bfloat16 == paired {
+			a.pair(0, 1)
+			a.pair(2, 3)
+			out = []int{0, 2}
+		}
 		for c, r := range out {
 			a.op(mov, a.v(r), fmt.Sprintf("%d(DI)", to+c*2*a.bytes+half*a.bytes))
 		}
@@ -251,21 +287,21 @@ func packColumns(a *assembler, p precision) {
 		for _, r := range pointers {
 			a.op("ADDQ", fmt.Sprint("$", bytes), r)
 		}
-		a.op("ADDQ", fmt.Sprint("$", bytes/p.bytes*2*a.bytes), "DI")
-		a.op("SUBQ", fmt.Sprint("$", bytes/p.bytes), "CX")
+		a.op("ADDQ", fmt.Sprint("$", bytes/rowBytes*2*a.bytes), "DI")
+		a.op("SUBQ", fmt.Sprint("$", bytes/rowBytes), "CX")
 	}
 	a.comment("Whole cache lines of half of the rows: rows a power of two apart drive each")
 	a.comment("other out of the first-level cache when there are many.")
-	a.op("CMPQ", "CX", fmt.Sprint("$", 64/p.bytes))
+	a.op("CMPQ", "CX", fmt.Sprint("$", 64/rowBytes))
 	a.op("JL", "loop")
 	a.loop("lines")
 	for half := range 2 {
 		for offset := 0; offset < 64; offset += 16 {
-			transpose(half, offset, offset/p.bytes*2*a.bytes)
+			transpose(half, offset, offset/rowBytes*2*a.bytes)
 		}
 	}
 	advance(64)
-	a.op("CMPQ", "CX", fmt.Sprint("$", 64/p.bytes))
+	a.op("CMPQ", "CX", fmt.Sprint("$", 64/rowBytes))
 	a.op("JGE", "lines")
 	a.op("TESTQ", "CX", "CX")
 	a.op("JZ", "done")

@@ -12,21 +12,25 @@ import (
 	"go/format"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // families are the kernel families: each gives one assembly file for each
-// instruction set.
+// instruction set or, with an extension of AVX-512, for that alone.
 var families = []struct {
-	name     string
-	generate func(a *assembler)
+	name      string
+	extension string
+	generate  func(a *assembler)
 }{
-	{"sgemm", func(a *assembler) { gemmFamily(a, single) }},
-	{"dgemm", func(a *assembler) { gemmFamily(a, double) }},
-	{"svector", func(a *assembler) { vectorFamily(a, single) }},
-	{"dvector", func(a *assembler) { vectorFamily(a, double) }},
-	{"math", mathFamily},
-	{"reduce", reduceFamily},
-	{"random", randomFamily},
+	{"sgemm", "", func(a *assembler) { gemmFamily(a, single) }},
+	{"dgemm", "", func(a *assembler) { gemmFamily(a, double) }},
+	{"sbgemm", "", bfloat16Family},
+	{"sbgemm", "bf16", bfloat16PairFamily},
+	{"svector", "", func(a *assembler) { vectorFamily(a, single) }},
+	{"dvector", "", func(a *assembler) { vectorFamily(a, double) }},
+	{"math", "", mathFamily},
+	{"reduce", "", reduceFamily},
+	{"random", "", randomFamily},
 }
 
 func main() {
@@ -47,16 +51,22 @@ func files() map[string][]byte {
 		var decl, fields bytes.Buffer
 		fmt.Fprintf(&decl, "%s\npackage simd\n", header)
 		for _, family := range families {
+			if family.extension != "" && set.name != "avx512" {
+				continue
+			}
 			a := &assembler{isa: set, done: map[string]bool{}}
+			a.title += strings.ToUpper(family.extension)
 			family.generate(a)
 			text := header + "\n#include \"textflag.h\"\n"
 			if a.data.Len() > 0 {
 				text += "\n" + a.data.String()
 			}
 			text += a.text.String()
-			all[fmt.Sprintf("%s_%s_%s.s", family.name, set.name, set.arch)] = []byte(text)
+			all[fmt.Sprintf("%s_%s%s_%s.s", family.name, set.name, family.extension, set.arch)] = []byte(text)
 			decl.WriteString(a.decl.String())
-			fields.WriteString(a.fields.String())
+			if family.extension == "" { // the table is for all processors of the set
+				fields.WriteString(a.fields.String())
+			}
 		}
 		fmt.Fprintf(&decl, "\n// vector%s puts the vector kernels into impl.\nfunc vector%s(impl *implementation) {\n%s}\n",
 			set.title, set.title, &fields)

@@ -6,7 +6,7 @@ import "fmt"
 // × 4 vectors: 24 accumulators in the largest, four registers for a row of B and
 // four for elements of A.
 func neonGemm(a *assembler, p precision) {
-	for _, rows := range []int{6, 4, 2, 1} {
+	for _, rows := range neonTiles {
 		neonMicroKernel(a, p, rows)
 	}
 	neonPackRows(a, p)
@@ -15,6 +15,8 @@ func neonGemm(a *assembler, p precision) {
 }
 
 const neonColumns = 4 // vectors in a row of a tile
+
+var neonTiles = []int{6, 4, 2, 1} // the rows of the micro-kernels
 
 func neonMicroKernel(a *assembler, p precision, rows int) {
 	a.microKernelFunction(p, rows)
@@ -27,6 +29,7 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 	shift := map[int]int{4: 2, 8: 3}[p.bytes]
 	pointer := func(row int) string { return fmt.Sprint("R", 1+row) }
 	const k, offset, csa, rsa, bRow, ldb, c, ldc, next = "R0", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R14"
+	const fpcr = rsa // which is needed before the first tile only
 
 	a.op("MOVD", "a+16(FP)", pointer(0))
 	a.op("MOVD", "rsa+24(FP)", rsa)
@@ -49,28 +52,38 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 			a.op("VEOR", v, v, v)
 		}
 	}
-	a.op("CBZ", k, "finish")
-	a.loop("loop")
 	loadElement := func(row int) {
 		a.op(load, fmt.Sprintf("(%s)(%s<<%d)", pointer(row), offset, shift), fmt.Sprint("F", element+row%elements))
 	}
-	for row := range min(rows, elements) {
-		loadElement(row)
-	}
-	a.op("VLD1.P", fmt.Sprintf("(%s)(%s)", bRow, ldb), vecs(p, b, neonColumns))
-	for row := range rows {
-		for column := range neonColumns {
-			a.byElement(p, "fmla", accumulator(row, column), b+column, element+row%elements)
+	multiply := func(bRow string) {
+		for row := range min(rows, elements) {
+			loadElement(row)
 		}
-		if row+elements < rows {
-			loadElement(row + elements)
+		a.op("VLD1.P", fmt.Sprintf("(%s)(%s)", bRow, ldb), vecs(p, b, neonColumns))
+		for row := range rows {
+			for column := range neonColumns {
+				a.byElement(p, "fmla", accumulator(row, column), b+column, element+row%elements)
+			}
+			if row+elements < rows {
+				loadElement(row + elements)
+			}
 		}
 	}
-	a.op("ADD", csa, offset, offset)
-	a.op("SUBS", "$1", k, k)
-	a.op("BNE", "loop")
+	if p.bfloat16 == widened {
+		a.neonMultiplyPairs(k, offset, csa, bRow, ldb, fpcr, next, multiply)
+	} else {
+		a.op("CBZ", k, "finish")
+		a.loop("loop")
+		multiply(bRow)
+		a.op("ADD", csa, offset, offset)
+		a.op("SUBS", "$1", k, k)
+		a.op("BNE", "loop")
+	}
 
 	a.label("finish")
+	if p.bfloat16 == widened {
+		a.op("MSR", fpcr, "FPCR")
+	}
 	a.op(load, "alpha+8(FP)", fmt.Sprint("F", element))
 	for row := range rows {
 		for column := range neonColumns {

@@ -13,11 +13,11 @@ func vectorFamily(a *assembler, p precision) {
 	// VMAX and VMIN return their second operand if one is NaN or both are
 	// zeros. Both orders together settle the sign of zero, and a sum is NaN if
 	// either operand is. NEON's instructions do all of that.
-	exact := a.name == "neon"
+	complete := a.name == "neon"
 	for _, f := range [][3]string{{"Max", "VMAX", "VAND"}, {"Min", "VMIN", "VOR"}} {
 		elementwise(a, p, f[0], ab, func(k *kernel) {
 			a, b := k.load(0), k.load(1)
-			if exact {
+			if complete {
 				k.store(k.do(f[1], a, b))
 				return
 			}
@@ -65,12 +65,16 @@ func vectorFamily(a *assembler, p precision) {
 	}
 }
 
-// bfloat16Round adds half of the last place that stays, less one if that is
-// even, and cuts; a NaN becomes quiet instead.
 func bfloat16Round(k *kernel) {
-	x := k.load(0)
+	k.store(k.do("VAND", roundedBFloat16(k, k.load(0)), k.bits(0xffff0000)))
+}
+
+// roundedBFloat16 returns bits of which the upper half is x as a bfloat16: it adds
+// half of the last place that stays, less one if that is even; a NaN becomes quiet
+// instead.
+func roundedBFloat16(k *kernel, x value) value {
 	even := k.do("VAND", k.shift("VPSRLD", x, 16), k.bits(1))
 	rounded := k.do("VPADDD", k.do("VPADDD", x, k.bits(0x7fff)), even)
 	quiet := k.do("VOR", x, k.bits(1<<22))
-	k.store(k.do("VAND", k.blend(k.cmp(unordered, x, x), quiet, rounded), k.bits(0xffff0000)))
+	return k.blend(k.cmp(unordered, x, x), quiet, rounded)
 }
