@@ -308,6 +308,31 @@ func TestConcurrentGemm(t *testing.T) {
 	wg.Wait()
 }
 
+// TestGemmNegativeZeroBeta checks that a beta of -0 does not read C either.
+func TestGemmNegativeZeroBeta(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		t.Run("S", func(t *testing.T) { testNegativeZeroBeta(t, Sgemm) })
+		t.Run("D", func(t *testing.T) { testNegativeZeroBeta(t, Dgemm) })
+		t.Run("SB", func(t *testing.T) { testNegativeZeroBeta(t, SBgemm) })
+	})
+}
+
+func testNegativeZeroBeta[T float](t *testing.T, gemm gemmFunc[T]) {
+	for _, s := range [][3]int{{1, 9, 4}, {9, 1, 4}, {13, 37, 5}, {3, 4, 0}} {
+		m, n, k := s[0], s[1], s[2]
+		c := make([]T, m*n)
+		for i := range c {
+			c[i] = T(math.NaN())
+		}
+		gemm(false, false, m, n, k, 1, randomSlice[T](m*k), max(1, k), randomSlice[T](k*n), n, T(math.Copysign(0, -1)), c, n)
+		for i, v := range c {
+			if v != v {
+				t.Fatalf("%v: element %d is NaN", s, i)
+			}
+		}
+	}
+}
+
 func BenchmarkGemm(b *testing.B) {
 	for _, c := range []struct {
 		transA, transB bool

@@ -82,11 +82,11 @@ func SCos(dst, x []float32) { unary("SCos", active.s.cos, dst, x) }
 func SSigmoid(dst, x []float32) { unary("SSigmoid", active.s.sigmoid, dst, x) }
 
 // SGELU sets dst[i] to x[i]·Φ(x[i]), where Φ is the distribution function of the
-// normal distribution, within 4.5 ULP. That of -Inf is -0.
+// normal distribution, within 5 ULP. That of -Inf is -0.
 func SGELU(dst, x []float32) { unary("SGELU", active.s.gelu, dst, x) }
 
 // SGELUGrad sets dst[i] to the derivative of SGELU at x[i], Φ(x[i]) + x[i]·φ(x[i]),
-// within 4.5 ULP of the larger of its magnitude and 1/8: it is zero near -0.75.
+// within 5 ULP of the larger of its magnitude and 1/8: it is zero near -0.75.
 func SGELUGrad(dst, x []float32) { unary("SGELUGrad", active.s.geluGrad, dst, x) }
 
 // SAddScalar sets dst[i] to x[i] + s.
