@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mayBeEmulated says that the processor may be an emulator, for which the tag noguard is.
+const mayBeEmulated = false
+
 func newGuarded[T float](t *testing.T, n int) *guarded[T] {
 	var zero T
 	page := os.Getpagesize()
