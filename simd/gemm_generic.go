@@ -45,16 +45,18 @@ func tile2[T float](k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c
 func sums2[T float](k int, a *T, rsa, csa int, b *T, ldb int) (s [2][4]T) {
 	for j := 0; j < 4; j += 2 {
 		var s00, s01, s10, s11 T
-		a, b := a, at(b, j)
+		// Offsets, since a pointer must not go past the end of its array.
+		atA, atB := 0, j
 		for range k {
-			a0, a1 := *a, *at(a, rsa)
-			row := (*[2]T)(unsafe.Pointer(b))
+			a0, a1 := *at(a, atA), *at(a, atA+rsa)
+			row := (*[2]T)(unsafe.Pointer(at(b, atB)))
 			b0, b1 := row[0], row[1]
 			s00 += T(a0 * b0)
 			s10 += T(a1 * b0)
 			s01 += T(a0 * b1)
 			s11 += T(a1 * b1)
-			a, b = at(a, csa), at(b, ldb)
+			atA += csa
+			atB += ldb
 		}
 		s[0][j], s[0][j+1], s[1][j], s[1][j+1] = s00, s01, s10, s11
 	}
