@@ -54,12 +54,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -148,9 +142,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y4, Y4
 	VMULPS Y0, Y5, Y5
@@ -256,12 +247,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -332,9 +317,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y8, Y8
 	VMULPS Y0, Y9, Y9
@@ -412,12 +394,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -467,9 +443,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y12, Y12
 	VMULPS Y0, Y13, Y13
@@ -526,12 +499,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -572,9 +539,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y14, Y14
 	VMULPS Y0, Y15, Y15

@@ -88,12 +88,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -242,9 +236,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z8, Z8
 	VMULPS Z0, Z9, Z9
@@ -420,12 +411,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -535,9 +520,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z16, Z16
 	VMULPS Z0, Z17, Z17
@@ -647,12 +629,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -702,9 +678,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z28, Z28
 	VMULPS Z0, Z29, Z29
@@ -761,12 +734,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	// Set DAZ and FTZ; rounding and masks stay as they are.
 	VSTMXCSR mxcsr-8(SP)
 	MOVL mxcsr-8(SP), R13
@@ -807,9 +774,6 @@ single:
 
 finish:
 	VLDMXCSR mxcsr-8(SP)
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z30, Z30
 	VMULPS Z0, Z31, Z31

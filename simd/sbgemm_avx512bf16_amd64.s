@@ -121,12 +121,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
@@ -179,9 +173,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z8, Z8
 	VMULPS Z0, Z9, Z9
@@ -357,12 +348,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
@@ -402,9 +387,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z16, Z16
 	VMULPS Z0, Z17, Z17
@@ -514,12 +496,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
@@ -539,9 +515,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z28, Z28
 	VMULPS Z0, Z29, Z29
@@ -598,12 +571,6 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
@@ -620,9 +587,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z30, Z30
 	VMULPS Z0, Z31, Z31

@@ -54,17 +54,21 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
+	TESTQ CX, CX
+	JZ finish
+	// Of processors with two loads a cycle these loads and as many fetches ask more than
+	// the products do, so that tiles with nothing ahead have a loop of their own.
 	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX and BX serve to read ahead until the tile is finished.
+	MOVQ AX, c+64(FP)
 	SHLQ $2, R13
 	LEAQ (R13)(R10*1), AX
 	LEAQ (R13)(R10*2), BX
-	TESTQ CX, CX
-	JZ finish
 	PCALIGN $32
 
-loop:
+fetching:
 	PREFETCHT0 (SI)(R13*1)
 	PREFETCHT0 (SI)(AX*1)
 	PREFETCHT0 (SI)(BX*1)
@@ -95,12 +99,41 @@ loop:
 	ADDQ R11, SI
 	ADDQ R11, DI
 	DECQ CX
-	JNZ loop
-
-finish:
+	JNZ fetching
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
 	SHLQ $2, BX
+	JMP finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y4
+	VFMADD231PS Y2, Y1, Y5
+	VBROADCASTSS (SI)(R10*1), Y3
+	VFMADD231PS Y3, Y0, Y6
+	VFMADD231PS Y3, Y1, Y7
+	VBROADCASTSS (SI)(R10*2), Y2
+	VFMADD231PS Y2, Y0, Y8
+	VFMADD231PS Y2, Y1, Y9
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS Y3, Y0, Y10
+	VFMADD231PS Y3, Y1, Y11
+	VBROADCASTSS (DI)(R10*1), Y2
+	VFMADD231PS Y2, Y0, Y12
+	VFMADD231PS Y2, Y1, Y13
+	VBROADCASTSS (DI)(R10*2), Y3
+	VFMADD231PS Y3, Y0, Y14
+	VFMADD231PS Y3, Y1, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ loop
+
+finish:
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y4, Y4
 	VMULPS Y0, Y5, Y5
@@ -206,21 +239,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
-	PREFETCHT0 (SI)(AX*1)
-	PREFETCHT0 (SI)(BX*1)
-	PREFETCHT0 (DI)(R13*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VBROADCASTSS (SI), Y2
@@ -242,9 +265,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y8, Y8
 	VMULPS Y0, Y9, Y9
@@ -322,19 +342,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
-	PREFETCHT0 (SI)(AX*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VBROADCASTSS (SI), Y2
@@ -349,9 +361,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y12, Y12
 	VMULPS Y0, Y13, Y13
@@ -408,18 +417,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 63(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VBROADCASTSS (SI), Y2
@@ -431,9 +433,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Y0
 	VMULPS Y0, Y14, Y14
 	VMULPS Y0, Y15, Y15

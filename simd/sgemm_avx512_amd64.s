@@ -88,17 +88,21 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
+	TESTQ CX, CX
+	JZ finish
+	// Of processors with two loads a cycle these loads and as many fetches ask more than
+	// the products do, so that tiles with nothing ahead have a loop of their own.
 	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX and BX serve to read ahead until the tile is finished.
+	MOVQ AX, c+64(FP)
 	SHLQ $2, R13
 	LEAQ (R13)(R10*1), AX
 	LEAQ (R13)(R10*2), BX
-	TESTQ CX, CX
-	JZ finish
 	PCALIGN $32
 
-loop:
+fetching:
 	PREFETCHT0 (SI)(R13*1)
 	PREFETCHT0 (SI)(AX*1)
 	PREFETCHT0 (SI)(BX*1)
@@ -155,12 +159,61 @@ loop:
 	ADDQ R11, R8
 	ADDQ R11, R9
 	DECQ CX
-	JNZ loop
-
-finish:
+	JNZ fetching
 	MOVQ c+64(FP), AX
 	MOVQ ldc+72(FP), BX
 	SHLQ $2, BX
+	JMP finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS Z2, Z0, Z8
+	VFMADD231PS Z2, Z1, Z9
+	VBROADCASTSS (SI)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z10
+	VFMADD231PS Z3, Z1, Z11
+	VBROADCASTSS (SI)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z12
+	VFMADD231PS Z2, Z1, Z13
+	VBROADCASTSS (DI), Z3
+	VFMADD231PS Z3, Z0, Z14
+	VFMADD231PS Z3, Z1, Z15
+	VBROADCASTSS (DI)(R10*1), Z2
+	VFMADD231PS Z2, Z0, Z16
+	VFMADD231PS Z2, Z1, Z17
+	VBROADCASTSS (DI)(R10*2), Z3
+	VFMADD231PS Z3, Z0, Z18
+	VFMADD231PS Z3, Z1, Z19
+	VBROADCASTSS (R8), Z2
+	VFMADD231PS Z2, Z0, Z20
+	VFMADD231PS Z2, Z1, Z21
+	VBROADCASTSS (R8)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z22
+	VFMADD231PS Z3, Z1, Z23
+	VBROADCASTSS (R8)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z24
+	VFMADD231PS Z2, Z1, Z25
+	VBROADCASTSS (R9), Z3
+	VFMADD231PS Z3, Z0, Z26
+	VFMADD231PS Z3, Z1, Z27
+	VBROADCASTSS (R9)(R10*1), Z2
+	VFMADD231PS Z2, Z0, Z28
+	VFMADD231PS Z2, Z1, Z29
+	VBROADCASTSS (R9)(R10*2), Z3
+	VFMADD231PS Z3, Z0, Z30
+	VFMADD231PS Z3, Z1, Z31
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	ADDQ R11, R8
+	ADDQ R11, R9
+	DECQ CX
+	JNZ loop
+
+finish:
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z8, Z8
 	VMULPS Z0, Z9, Z9
@@ -336,25 +389,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
-	PREFETCHT0 (SI)(AX*1)
-	PREFETCHT0 (SI)(BX*1)
-	PREFETCHT0 (DI)(R13*1)
-	PREFETCHT0 (DI)(AX*1)
-	PREFETCHT0 (DI)(BX*1)
-	PREFETCHT0 (R8)(R13*1)
-	PREFETCHT0 (R8)(AX*1)
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
 	VBROADCASTSS (SI), Z2
@@ -389,9 +428,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z16, Z16
 	VMULPS Z0, Z17, Z17
@@ -501,19 +537,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
-	PREFETCHT0 (SI)(AX*1)
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
 	VBROADCASTSS (SI), Z2
@@ -528,9 +556,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z28, Z28
 	VMULPS Z0, Z29, Z29
@@ -587,18 +612,11 @@ tile:
 	PREFETCHT0 (R13)
 	PREFETCHT0 127(R13)
 	ADDQ BX, R13
-	// Until the tile is finished AX, BX and R13 serve to read A ahead.
-	MOVQ AX, c+64(FP)
-	MOVQ ahead+96(FP), R13
-	SHLQ $2, R13
-	LEAQ (R13)(R10*1), AX
-	LEAQ (R13)(R10*2), BX
 	TESTQ CX, CX
 	JZ finish
 	PCALIGN $32
 
 loop:
-	PREFETCHT0 (SI)(R13*1)
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
 	VBROADCASTSS (SI), Z2
@@ -610,9 +628,6 @@ loop:
 	JNZ loop
 
 finish:
-	MOVQ c+64(FP), AX
-	MOVQ ldc+72(FP), BX
-	SHLQ $2, BX
 	VBROADCASTSS alpha+8(FP), Z0
 	VMULPS Z0, Z30, Z30
 	VMULPS Z0, Z31, Z31

@@ -80,12 +80,6 @@ func microKernel(a *assembler, p precision, rows int) {
 		a.op("PREFETCHT0", fmt.Sprintf("%d(R13)", 2*a.bytes-1))
 		a.op("ADDQ", "BX", "R13")
 	}
-	a.comment("Until the tile is finished AX, BX and R13 serve to read A ahead.")
-	a.op("MOVQ", "AX", "c+64(FP)")
-	a.op("MOVQ", "ahead+96(FP)", "R13")
-	a.op("SHLQ", fmt.Sprint("$", shift), "R13")
-	a.op("LEAQ", "(R13)(R10*1)", "AX")
-	a.op("LEAQ", "(R13)(R10*2)", "BX")
 	// multiply does so with a row of B, whose address follows an offset, and a
 	// column of A.
 	multiply := func(bRow string) {
@@ -106,28 +100,45 @@ func microKernel(a *assembler, p precision, rows int) {
 	if p.bfloat16 == widened {
 		a.multiplyPairs(pointers, multiply)
 	} else {
+		step := func(loop string) {
+			multiply("(DX)")
+			a.op("ADDQ", "R12", "DX")
+			for _, r := range pointers {
+				a.op("ADDQ", "R11", r)
+			}
+			a.op("DECQ", "CX")
+			a.op("JNZ", loop)
+		}
 		a.op("TESTQ", "CX", "CX")
 		a.op("JZ", "finish")
+		if rows == a.tiles()[0] && p.bfloat16 == exact {
+			a.comment("Of processors with two loads a cycle these loads and as many fetches ask more than\n\t// the products do, so that tiles with nothing ahead have a loop of their own.")
+			a.op("MOVQ", "ahead+96(FP)", "R13")
+			a.op("TESTQ", "R13", "R13")
+			a.op("JZ", "loop")
+			a.comment("AX and BX serve to read ahead until the tile is finished.")
+			a.op("MOVQ", "AX", "c+64(FP)")
+			a.op("SHLQ", fmt.Sprint("$", shift), "R13")
+			a.op("LEAQ", "(R13)(R10*1)", "AX")
+			a.op("LEAQ", "(R13)(R10*2)", "BX")
+			a.loop("fetching")
+			for row := range rows {
+				a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+			}
+			step("fetching")
+			a.op("MOVQ", "c+64(FP)", "AX")
+			a.op("MOVQ", "ldc+72(FP)", "BX")
+			a.op("SHLQ", fmt.Sprint("$", shift), "BX")
+			a.op("JMP", "finish")
+		}
 		a.loop("loop")
-		for row := 0; row < rows && p.bfloat16 == exact; row++ {
-			a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
-		}
-		multiply("(DX)")
-		a.op("ADDQ", "R12", "DX")
-		for _, r := range pointers {
-			a.op("ADDQ", "R11", r)
-		}
-		a.op("DECQ", "CX")
-		a.op("JNZ", "loop")
+		step("loop")
 	}
 
 	a.label("finish")
 	if p.bfloat16 == widened {
 		a.op("VLDMXCSR", "mxcsr-8(SP)")
 	}
-	a.op("MOVQ", "c+64(FP)", "AX")
-	a.op("MOVQ", "ldc+72(FP)", "BX")
-	a.op("SHLQ", fmt.Sprint("$", shift), "BX")
 	a.op(broadcast(p), "alpha+8(FP)", a.v(0))
 	for row := range rows {
 		for half := range 2 {
