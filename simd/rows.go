@@ -72,14 +72,14 @@ func borrow[T float](list *freeList[scratch[T]], n int) *scratch[T] {
 	return s
 }
 
-func checkRows(name string, ok bool, sizes ...int) {
+func checkRows(name string, ok bool, arguments string, lengths ...int) {
 	if !ok {
-		panic(fmt.Sprintf("simd: %s: lengths %v do not fit", name, sizes))
+		panic(fmt.Sprintf("simd: %s: %s have lengths %v, which do not fit", name, arguments, lengths))
 	}
 }
 
 func softmaxRows[T float](name string, k *vectorKernels[T], dst, x []T, cols int) {
-	checkRows(name, len(dst) == len(x) && cols >= 0 && (len(x) == 0 || cols > 0 && len(x)%cols == 0), len(dst), len(x), cols)
+	checkRows(name, len(dst) == len(x) && cols >= 0 && (len(x) == 0 || cols > 0 && len(x)%cols == 0), "dst, x and a row", len(dst), len(x), cols)
 	for len(x) > 0 {
 		to, from := dst[:cols], x[:cols]
 		dst, x = dst[cols:], x[cols:]
@@ -90,7 +90,7 @@ func softmaxRows[T float](name string, k *vectorKernels[T], dst, x []T, cols int
 }
 
 func logSumExpRows[T float](name string, k *vectorKernels[T], list *freeList[scratch[T]], dst, x []T, cols int) {
-	checkRows(name, cols >= 0 && (cols == 0 && len(x) == 0 || cols > 0 && len(x)/cols == len(dst) && len(x)%cols == 0), len(dst), len(x), cols)
+	checkRows(name, cols >= 0 && (cols == 0 && len(x) == 0 || cols > 0 && len(x)/cols == len(dst) && len(x)%cols == 0), "dst, x and a row", len(dst), len(x), cols)
 	room := borrow(list, min(cols, blockLen))
 	defer list.put(room)
 	for i := range dst {
@@ -115,7 +115,7 @@ func logSumExpRows[T float](name string, k *vectorKernels[T], list *freeList[scr
 func layerNormRows[T float](name string, k *vectorKernels[T], y, mean, rstd, x, gamma, beta []T, eps float64) {
 	cols := len(gamma)
 	checkRows(name, len(y) == len(x) && len(x) == len(mean)*cols && len(rstd) == len(mean) && len(beta) == cols,
-		len(y), len(mean), len(rstd), len(x), cols, len(beta))
+		"y, mean, rstd, x, gamma and beta", len(y), len(mean), len(rstd), len(x), cols, len(beta))
 	for r := range mean {
 		from, to := x[r*cols:][:cols], y[r*cols:][:cols]
 		m := reduce(k.sum, from) / T(cols)
@@ -131,7 +131,7 @@ func layerNormGradRows[T float](name string, k *vectorKernels[T], list *freeList
 	cols := len(gamma)
 	checkRows(name, len(dx) == len(x) && len(dy) == len(x) && len(x) == len(mean)*cols && len(rstd) == len(mean) &&
 		len(dgamma) == cols && len(dbeta) == cols,
-		len(dx), len(dgamma), len(dbeta), len(dy), len(x), cols, len(mean), len(rstd))
+		"dx, dgamma, dbeta, dy, x, gamma, mean and rstd", len(dx), len(dgamma), len(dbeta), len(dy), len(x), cols, len(mean), len(rstd))
 	room := borrow(list, 2*cols)
 	defer list.put(room)
 	n, dn := room.data[:cols], room.data[cols:2*cols]

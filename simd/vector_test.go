@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/muppet-go/muppet/internal/parallel"
 )
@@ -172,8 +171,6 @@ func compare[T float](t *testing.T, what string, got, want []T, in [3][]T, test 
 	}
 }
 
-// TestAccuracy measures the float32 functions against package math in float64,
-// on every magnitude.
 // accurate lists the functions of which the doc comments bound the error.
 var accurate = []struct {
 	name   string
@@ -192,8 +189,9 @@ var accurate = []struct {
 	{"GELUGrad", func(k *vectorKernels[float32]) func(dst, x []float32) { return k.geluGrad }, geluGrad, 5, 0.125},
 }
 
-// TestAccuracy tries a million and a half of arguments or, where MUPPET_EXHAUSTIVE is
-// set, every float32 there is.
+// TestAccuracy measures the float32 functions against package math in float64, on a
+// million and a half of arguments of every magnitude or, where MUPPET_EXHAUSTIVE is
+// set, on every float32 there is.
 func TestAccuracy(t *testing.T) {
 	// Every 4096th float32, the range that matters densely, and specials.
 	var x []float32
@@ -389,51 +387,4 @@ func testReductions[T float](t *testing.T, sum, sumSquares func([]T) T, dot func
 	if got := maxOf(nil); !math.IsInf(float64(got), -1) {
 		t.Errorf("MaxOf of nothing: %v, want -Inf", got)
 	}
-}
-
-// BenchmarkVector measures kernels on 1024 elements, which stay in the
-// first-level cache.
-func BenchmarkVector(b *testing.B) {
-	const n = 1024
-	dst, x, y, z := make([]float32, n), randomSlice[float32](n), randomSlice[float32](n + 1)[:n], randomSlice[float32](n + 2)[:n]
-	var sink float32
-	for _, c := range []struct {
-		name string
-		run  func()
-	}{
-		{"Add", func() { SAdd(dst, x, y) }},
-		{"Div", func() { SDiv(dst, x, y) }},
-		{"Max", func() { SMax(dst, x, y) }},
-		{"Less", func() { SLess(dst, x, y) }},
-		{"Select", func() { SSelect(dst, x, y, z) }},
-		{"MulAdd", func() { SMulAdd(dst, x, y, z) }},
-		{"Axpy", func() { SAxpy(1e-9, x, dst) }},
-		{"Fill", func() { SFill(dst, 1) }},
-		{"Sqrt", func() { SSqrt(dst, x) }},
-		{"Exp", func() { SExp(dst, x) }},
-		{"Log", func() { SLog(dst, x) }},
-		{"Tanh", func() { STanh(dst, x) }},
-		{"Erf", func() { SErf(dst, x) }},
-		{"Sigmoid", func() { SSigmoid(dst, x) }},
-		{"GELU", func() { SGELU(dst, x) }},
-		{"GELUGrad", func() { SGELUGrad(dst, x) }},
-		{"Sum", func() { sink += SSum(x) }},
-		{"Dot", func() { sink += SDot(x, y) }},
-		{"MaxOf", func() { sink += SMaxOf(x) }},
-		{"Uniform", func() { SUniform(dst, 1, 2, 3) }},
-		{"BFloat16Round", func() { BFloat16Round(dst, x) }},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			best := time.Hour
-			for b.Loop() {
-				start := time.Now()
-				for range 100 {
-					c.run()
-				}
-				best = min(best, time.Since(start))
-			}
-			b.ReportMetric(float64(best.Nanoseconds())/(100*n), "best-ns/element")
-		})
-	}
-	_ = sink
 }
