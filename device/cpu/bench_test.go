@@ -4,13 +4,44 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/parallel"
 )
 
 // The benchmarks report GB/s of the least traffic that an operation needs, on
-// float32 and random data.
+// float32 and random data. Those beyond the caches take turns with a copy of 64 MiB
+// by as many threads, and %copy is the median of the ratio to it.
+
+// besideCopy measures f, which moves so many bytes.
+func besideCopy(b *testing.B, name string, traffic int, f func()) {
+	copied, toCopy := randomValues(1<<23), randomValues(1<<23)
+	b.Run(name, func(b *testing.B) {
+		var rates, copies, ratios []float64
+		f()
+		for b.Loop() {
+			start := time.Now()
+			const piece = 1 << 16
+			parallel.For(len(copied)/piece, func(i int) { copy(copied[i*piece:(i+1)*piece], toCopy[i*piece:]) })
+			middle := time.Now()
+			f()
+			end := time.Now()
+			copies = append(copies, float64(2*4*len(copied))/float64(middle.Sub(start).Nanoseconds()))
+			rates = append(rates, float64(traffic)/float64(end.Sub(middle).Nanoseconds()))
+			ratios = append(ratios, 100*rates[len(rates)-1]/copies[len(copies)-1])
+		}
+		for _, s := range [][]float64{rates, copies, ratios} {
+			slices.Sort(s)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(rates[len(rates)/2], "GB/s")
+		b.ReportMetric(copies[len(copies)/2], "copy-GB/s")
+		b.ReportMetric(ratios[len(ratios)/2], "%copy")
+	})
+}
 
 type values = []device.Value
 
@@ -46,15 +77,20 @@ var (
 	adamWParams = []float64{1e-3, 0.9, 0.999, 1e-8, 0.01, 1.5, 1.2}
 )
 
-// random puts n numbers in [-2, 2) on the device.
-func random(d *Device, n int) device.Slice {
+// randomValues returns n numbers in [-2, 2).
+func randomValues(n int) []float32 {
 	rng := rand.New(rand.NewPCG(uint64(n), 1))
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = 4*rng.Float32() - 2
 	}
+	return x
+}
+
+// random puts n numbers in [-2, 2) on the device.
+func random(d *Device, n int) device.Slice {
 	s := empty(d, n)
-	d.Write(s, x)
+	d.Write(s, randomValues(n))
 	return s
 }
 
@@ -103,21 +139,13 @@ func BenchmarkPointwise(b *testing.B) {
 		{"dropout backward", dropoutProgram.VJP(1), 2, device.Args{In: full(x, y), Out: []device.Slice{out}, Params: []float64{0.1}, Keys: keys}},
 		{"adamw", adamWProgram, 7, device.Args{In: append(full(z, y, x, v), device.Operand{Slice: scale, Extent: device.ScalarExtent}), Out: []device.Slice{z, x, v}, Params: adamWParams}},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			c.args.Rows, c.args.Cols = rows, cols
-			b.SetBytes(int64(4 * c.traffic * n))
-			for b.Loop() {
-				d.Pointwise(c.p, &c.args)
-			}
-		})
+		c.args.Rows, c.args.Cols = rows, cols
+		besideCopy(b, c.name, 4*c.traffic*n, func() { d.Pointwise(c.p, &c.args) })
 	}
-	b.Run("add fresh", func(b *testing.B) {
-		b.SetBytes(4 * 3 * n)
-		for b.Loop() {
-			fresh := device.Slice{Buffer: d.Alloc(device.Float32, n), Len: n}
-			d.Pointwise(addProgram, &device.Args{Rows: 1, Cols: n, In: full(x, y), Out: []device.Slice{fresh}})
-			d.Free(fresh.Buffer)
-		}
+	besideCopy(b, "add fresh", 4*3*n, func() {
+		fresh := device.Slice{Buffer: d.Alloc(device.Float32, n), Len: n}
+		d.Pointwise(addProgram, &device.Args{Rows: 1, Cols: n, In: full(x, y), Out: []device.Slice{fresh}})
+		d.Free(fresh.Buffer)
 	})
 }
 
@@ -143,14 +171,7 @@ func BenchmarkRows(b *testing.B) {
 	x, dy, y, dx := random(d, n), random(d, n), empty(d, n), empty(d, n)
 	gamma, beta, dgamma, dbeta := random(d, cols), random(d, cols), empty(d, cols), empty(d, cols)
 	mean, rstd := empty(d, rows), empty(d, rows)
-	run := func(name string, traffic int, f func()) {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(4 * traffic))
-			for b.Loop() {
-				f()
-			}
-		})
-	}
+	run := func(name string, traffic int, f func()) { besideCopy(b, name, 4*traffic, f) }
 	run("layer norm", 2*n, func() { d.LayerNorm(y, mean, rstd, x, gamma, beta, rows, cols, 1e-5) })
 	run("layer norm backward", 3*n, func() { d.LayerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd, rows, cols) })
 	run("sum of rows", n, func() { d.Reduce(device.ReduceSum, mean, x, rows, cols, 1) })

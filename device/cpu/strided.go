@@ -5,6 +5,7 @@ import (
 
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/parallel"
+	"github.com/muppet-go/muppet/simd"
 )
 
 // Strided copies an n-dimensional block. It panics if the block leaves dst or src.
@@ -145,32 +146,51 @@ func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
 	}
 }
 
-// transpose copies blocks in which down is contiguous in dst and across in src. It
-// goes tile by tile through a small array: rows of the tiles themselves are often a
-// power of two apart, and would evict each other from the cache.
+// transpose copies blocks in which down is contiguous in dst and across in src.
 func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
-	const tile = 16
-	bands := (across.n-1)/tile + 1
-	parallel.Range(count(outer)*bands, rowsPerTask(tile*down.n), func(lo, hi int) {
-		var turned [tile][tile]T
+	const width = 64
+	bands := (across.n-1)/width + 1
+	parallel.Range(count(outer)*bands, rowsPerTask(width*down.n), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			to, from := s.start(outer, i/bands)
-			first := i % bands * tile
-			width := min(tile, across.n-first)
+			first := i % bands * width
+			n := min(width, across.n-first)
 			to += first * across.dst
 			from += first
-			for top := 0; top < down.n; top += tile {
-				height := min(tile, down.n-top)
-				for r := range height {
-					at := from + (top+r)*down.src
-					for c, x := range src[at : at+width] {
-						turned[c%tile][r%tile] = x // the remainders spare bounds checks
-					}
-				}
-				for c := range width {
-					copy(dst[to+c*across.dst+top:][:height], turned[c][:])
+			if down.src >= n && across.dst >= down.n {
+				switch dst := any(dst).(type) {
+				case []float32:
+					simd.STranspose(down.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
+					continue
+				case []float64:
+					simd.DTranspose(down.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
+					continue
 				}
 			}
+			transposeTiles(n, across.dst, down, dst, to, src, from)
 		}
 	})
+}
+
+// transposeTiles transposes n columns, tile by tile through a small array: rows of the
+// tiles themselves are often a power of two apart, and would evict each other from the
+// cache.
+func transposeTiles[T element](n, dstStride int, down axis, dst []T, to int, src []T, from int) {
+	const tile = 16
+	var turned [tile][tile]T
+	for left := 0; left < n; left += tile {
+		width := min(tile, n-left)
+		for top := 0; top < down.n; top += tile {
+			height := min(tile, down.n-top)
+			for r := range height {
+				at := from + left + (top+r)*down.src
+				for c, x := range src[at : at+width] {
+					turned[c%tile][r%tile] = x // the remainders spare bounds checks
+				}
+			}
+			for c := range width {
+				copy(dst[to+(left+c)*dstStride+top:][:height], turned[c][:])
+			}
+		}
+	}
 }
