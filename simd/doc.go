@@ -1,6 +1,6 @@
 // Package simd computes on flat slices with the vector instructions of the
-// machine: matrix products and transposes, elementwise functions, reductions, random numbers
-// and rounding to bfloat16.
+// machine: matrix products and transposes, elementwise functions, reductions,
+// random numbers and rounding to bfloat16.
 //
 // Names begin with S for float32 and D for float64, as in BLAS. Slices of a
 // vector kernel have equal lengths, or it panics; dst may be one of the sources

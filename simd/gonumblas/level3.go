@@ -39,7 +39,7 @@ func (impl Implementation) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float
 // arranged element by element, which few rows of A do not repay; gonum's adds up
 // products of rows.
 func gemmGains(tA, tB blas.Transpose, m, n, k, panel int) bool {
-	if tA == blas.NoTrans && tB != blas.NoTrans && m < 32 && n < panel {
+	if tA == blas.NoTrans && tB != blas.NoTrans && m < 12 && n < panel {
 		return false
 	}
 	return work(m, n, k) >= 8*8*8
