@@ -172,16 +172,21 @@ func innermost(a, b *Scope, op string) *Scope {
 	panic(fmt.Sprintf("autograd: %s: tensors of unrelated scopes", op))
 }
 
-// take returns memory for at least n elements.
+// take returns memory for at least n elements: the smallest that is free, or new
+// memory rather than more than twice what is needed.
 func (s *Scope) take(dev device.Device, dtype device.DType, n int) device.Buffer {
 	class, size := sizeClass(n)
-	k := poolKey{dev, dtype, class}
-	if free := s.pool.free[k]; len(free) > 0 {
-		b := free[len(free)-1]
-		s.pool.free[k] = free[:len(free)-1]
-		return b
+	for next, bound := class, 2*size; ; {
+		k := poolKey{dev, dtype, next}
+		if free := s.pool.free[k]; len(free) > 0 {
+			b := free[len(free)-1]
+			s.pool.free[k] = free[:len(free)-1]
+			return b
+		}
+		if next, n = sizeClass((next&31)<<(next>>5) + 1); n > bound {
+			return dev.Alloc(dtype, size)
+		}
 	}
-	return dev.Alloc(dtype, size)
 }
 
 func (s *Scope) giveBack(st *storage) {

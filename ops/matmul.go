@@ -12,27 +12,27 @@ import (
 // The leading dimensions must be equal, or b a plain matrix.
 func MatMul(a, b *Tensor) *Tensor { return matmul("MatMul", a, b, false, false, device.Full) }
 
-// Linear returns x·wᵀ + bias for x [..., in], w [out, in] and bias [out] or nil.
-func Linear(x, w, bias *Tensor) *Tensor {
-	y := matmul("Linear", x, w, false, true, device.Full)
-	if bias != nil {
-		y = Add(y, bias)
+// matmul is op(a)·op(b), where op transposes the last two axes on request.
+func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Precision) *Tensor {
+	as := a.Shape()
+	if len(b.Shape()) == 2 && len(as) > 2 && !transA { // one matrix for all: more rows
+		flat := matmul(name, Reshape(a, product(as[:len(as)-1]), as[len(as)-1]), b, false, transB, precision)
+		return Reshape(flat, append(slices.Clone(as[:len(as)-1]), flat.Dim(1))...)
 	}
+	y := multiply(name, a, b, transA, transB, precision)
+	autograd.Apply(matmulRule{transA, transB, precision}, list(y), list(a, b), list(a, b))
 	return y
 }
 
-// matmul is op(a)·op(b), where op transposes the last two axes on request.
-func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Precision) *Tensor {
+// multiply is matmul without a record, of as many matrices on both sides. Its result
+// may depend on other tensors too.
+func multiply(name string, a, b *Tensor, transA, transB bool, precision device.Precision, others ...*Tensor) *Tensor {
 	fail := func() {
 		panic(fmt.Sprintf("ops: %s: %s do not multiply (transposed: %v, %v)", name, shapes(list(a, b)), transA, transB))
 	}
 	as, bs := a.Shape(), b.Shape()
 	if len(as) < 2 || len(bs) < 2 || a.DType() != b.DType() || !a.DType().IsFloat() {
 		fail()
-	}
-	if len(bs) == 2 && len(as) > 2 && !transA { // one matrix for all: more rows
-		flat := matmul(name, Reshape(a, product(as[:len(as)-1]), as[len(as)-1]), b, false, transB, precision)
-		return Reshape(flat, append(slices.Clone(as[:len(as)-1]), flat.Dim(1))...)
 	}
 	lead := as[:len(as)-2]
 	if !slices.Equal(lead, bs[:len(bs)-2]) {
@@ -49,12 +49,11 @@ func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Pre
 	if k != k2 {
 		fail()
 	}
-	y := autograd.Make(a.DType(), append(slices.Clone(lead), m, n), a, b)
+	y := autograd.Make(a.DType(), append(slices.Clone(lead), m, n), append(others, a, b)...)
 	y.Device().MatMul(y.Slice(), a.Slice(), b.Slice(), device.MatMul{
 		Batch: product(lead), M: m, N: n, K: k, TransA: transA, TransB: transB,
 		StrideA: m * k, StrideB: k * n, Precision: precision,
 	})
-	autograd.Apply(matmulRule{transA, transB, precision}, list(y), list(a, b), list(a, b))
 	return y
 }
 

@@ -126,10 +126,14 @@ func (l *Layer) forward(x *autograd.Tensor, segs *device.Segments, c Config, dro
 		p, key = c.HiddenDropout, *dropout
 		attention.Dropout, attention.Key = c.AttentionDropout, key.Fold("attention")
 	}
+	// project ends each half; its frame gives back the product.
+	project := func(x *autograd.Tensor, linear *nn.Linear, residual *autograd.Tensor, name string) *autograd.Tensor {
+		return x.Scope().Frame(func() *autograd.Tensor {
+			return ops.DropoutAdd(ops.Linear(x, linear.Weight, nil), linear.Bias, residual, p, key.Fold(name))
+		})
+	}
 	context := ops.SelfAttention(ops.Linear(x, l.QKV.Weight, l.QKV.Bias), segs, attention)
-	attended := ops.Linear(context, l.AttentionOut.Weight, nil)
-	x = l.AttentionNorm.Forward(ops.DropoutAdd(attended, l.AttentionOut.Bias, x, p, key.Fold("attention_output")))
+	x = l.AttentionNorm.Forward(project(context, l.AttentionOut, x, "attention_output"))
 	inner := ops.BiasGELU(ops.Linear(x, l.Up.Weight, nil), l.Up.Bias)
-	down := ops.Linear(inner, l.Down.Weight, nil)
-	return l.Norm.Forward(ops.DropoutAdd(down, l.Down.Bias, x, p, key.Fold("output")))
+	return l.Norm.Forward(project(inner, l.Down, x, "output"))
 }

@@ -1,0 +1,46 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+)
+
+// Linear returns x·wᵀ + bias for x [..., in], w [out, in] and bias [out] or nil.
+func Linear(x, w, bias *Tensor) *Tensor {
+	if bias == nil {
+		return matmul("Linear", x, w, false, true, device.Full)
+	}
+	shape := x.Shape()
+	if len(shape) > 2 {
+		flat := Linear(Reshape(x, product(shape[:len(shape)-1]), shape[len(shape)-1]), w, bias)
+		return Reshape(flat, append(slices.Clone(shape[:len(shape)-1]), flat.Dim(1))...)
+	}
+	y := multiply("Linear", x, w, false, true, device.Full, bias)
+	if !slices.Equal(bias.Shape(), y.Shape()[1:]) || bias.DType() != y.DType() {
+		panic(fmt.Sprintf("ops: Linear: bias %s for a result %s, want a vector as long as its rows", shapes(list(bias)), shapes(list(y))))
+	}
+	// Nobody else has y yet, so that the sum needs no memory of its own.
+	y.Device().Pointwise(addBias, &device.Args{Rows: y.Dim(0), Cols: y.Dim(1), Out: []device.Slice{y.Slice()},
+		In: []device.Operand{{Slice: y.Slice()}, {Slice: bias.Slice(), Extent: device.RowExtent}}})
+	autograd.Apply(linearRule{}, list(y), list(x, w, bias), list(x, w))
+	return y
+}
+
+var addBias = device.NewProgram("add bias", 2, func(b *device.Builder, in ...device.Value) []device.Value {
+	return []device.Value{b.Add(in[0], in[1])}
+})
+
+type linearRule struct{}
+
+func (linearRule) Name() string { return "linear" }
+
+func (linearRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
+	result := append(matmulRule{transB: true}.Backward(c, grads), nil)
+	if c.Needs[2] {
+		result[2] = Sum(grads[0], 0)
+	}
+	return result
+}

@@ -1,0 +1,135 @@
+// The race detector makes objects of its own.
+
+//go:build !race
+
+package transformer
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"testing"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/ops"
+	"github.com/muppet-go/muppet/optim"
+)
+
+// block trains one layer: what it needs is in units of T·d, the tokens times the
+// hidden size.
+type block struct {
+	tokens, hidden int
+	layer          *Layer
+	config         Config
+	segments       *device.Segments
+	x              *autograd.Tensor
+	scope          *autograd.Scope
+	grads          *autograd.Gradients
+	optimiser      *optim.AdamW
+	steps          int
+}
+
+func newBlock(tokens, hidden int) *block {
+	c := NewConfig(300, 1, hidden)
+	layer := NewEncoder(c, autograd.NewKey(1)).Layers[0]
+	return &block{
+		tokens: tokens, hidden: hidden, layer: layer, config: c, segments: device.UniformSegments(8, tokens/8),
+		x:     nn.Normal(autograd.NewKey(2), 0, 1, tokens, hidden),
+		scope: autograd.NewScope(), grads: autograd.NewGradients(),
+		optimiser: optim.NewAdamW(nn.Parameters(layer), optim.AdamWConfig{LR: 1e-3}),
+	}
+}
+
+// gradients does everything but the optimiser's step.
+func (b *block) gradients() {
+	b.steps++
+	key := autograd.NewKey(3).FoldInt(b.steps)
+	y := b.scope.Frame(func() *autograd.Tensor { return b.layer.forward(b.scope.Of(b.x), b.segments, b.config, &key) })
+	loss := b.scope.Frame(func() *autograd.Tensor { return ops.Mean(ops.Mul(y, b.x.Detach())) })
+	autograd.Backward(loss, b.grads)
+}
+
+func (b *block) step() {
+	b.gradients()
+	b.optimiser.Step(b.grads)
+	b.scope.Reset()
+}
+
+// needsFused skips accounts of memory on a device that composes attention of other
+// operations, with the matrices of scores that fused attention does without.
+func needsFused(t *testing.T) {
+	if _, ok := device.Default().(device.Attender); !ok {
+		t.Skipf("device %s has no fused attention", device.Default().Name())
+	}
+}
+
+// TestTrainingMemory compares what a step takes from the device with what must exist
+// at once. That is most while the product before the last norm is differentiated:
+//
+//	saved by the forward pass: queries, keys and values 3, context 1, input and
+//	result of the first norm 2, input and result of GELU 4 + 4        14
+//	the block's input and result                                       2
+//	gradients of the second norm's input, of the product, of GELU      6
+//
+// in units of T·d, with the gradients of the parameters, and of the input, which comes
+// last. The input of the second norm is no longer needed, and dropout and the norms'
+// normalised values are computed again instead of saved.
+func TestTrainingMemory(t *testing.T) {
+	needsFused(t)
+	b := newBlock(2048, 64)
+	before := memory.total()
+	b.gradients()
+	taken := memory.total() - before + b.x.Len()
+	parameters := 0
+	for _, p := range nn.Parameters(b.layer) {
+		parameters += p.Tensor.Len()
+	}
+	need := (14+2+6)*b.tokens*b.hidden + parameters + b.x.Len()
+	if share := float64(taken) / float64(need); share < 1 || share > 1.1 {
+		t.Errorf("a step takes %d elements, %.3f of the %d that must be alive", taken, share, need)
+	}
+}
+
+// TestWarmStep: a warm step asks the device for nothing, and the garbage collector has
+// next to nothing to do.
+func TestWarmStep(t *testing.T) {
+	needsFused(t)
+	b := newBlock(512, 64)
+	for range 3 {
+		b.step()
+	}
+	const steps = 100
+	var before, after runtime.MemStats
+	taken, start := memory.total(), collectorTime()
+	runtime.ReadMemStats(&before)
+	for range steps {
+		b.step()
+	}
+	runtime.ReadMemStats(&after)
+	if n := memory.total() - taken; n > 0 {
+		t.Errorf("%d warm steps took %d elements from the device", steps, n)
+	}
+	// Forward 11 operations and 2 of the loss, as many backward, and the optimiser's 14
+	// parameters: 40 calls.
+	perCall := float64(after.Mallocs-before.Mallocs) / steps / 40
+	t.Logf("%.1f objects and %.0f bytes a call", perCall, float64(after.TotalAlloc-before.TotalAlloc)/steps/40)
+	if perCall > 30 {
+		t.Errorf("a warm step makes %.1f objects for each of its 40 calls, want at most 30", perCall)
+	}
+	gc := collectorTime()
+	share := (gc[0] - start[0]) / (gc[1] - start[1])
+	t.Logf("the garbage collector took %.3f %% of the time", 100*share)
+	if share > 0.005 {
+		t.Errorf("the garbage collector took %.2f %% of the time, want at most 0.5 %%", 100*share)
+	}
+}
+
+// collectorTime collects garbage, which brings the account up to date, and returns the
+// processor's seconds for that since the program began, and all.
+func collectorTime() [2]float64 {
+	runtime.GC()
+	samples := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}}
+	metrics.Read(samples)
+	return [2]float64{samples[0].Value.Float64(), samples[1].Value.Float64()}
+}
