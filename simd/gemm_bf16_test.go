@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -427,21 +426,4 @@ func TestSBPackedMemory(t *testing.T) {
 			t.Error("want half of the elements with pairs, and otherwise not")
 		}
 	})
-}
-
-// BenchmarkSBgemm is for products of the kind that BenchmarkGemm measures.
-func BenchmarkSBgemm(b *testing.B) {
-	const n = 512
-	x, y, z := randomSlice[float32](n*n), randomSlice[float32](n*n), make([]float32, n*n)
-	for variant := range 4 {
-		transA, transB := variant&1 != 0, variant&2 != 0
-		for name, gemm := range map[string]gemmFunc[float32]{"Sgemm": Sgemm, "SBgemm": SBgemm} {
-			b.Run(fmt.Sprintf("%v %v/%s", transA, transB, name), func(b *testing.B) {
-				for b.Loop() {
-					gemm(transA, transB, n, n, n, 1, x, n, y, n, 0, z, n)
-				}
-				b.ReportMetric(2*n*n*n*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
-		}
-	}
 }

@@ -41,6 +41,19 @@ func BenchmarkGemmPeak(b *testing.B) {
 			})
 		}
 	})
+	b.Run("SB", func(b *testing.B) {
+		for _, n := range []int{512, 1024} {
+			x, y, z := randomSlice[float32](n*n), randomSlice[float32](n*n), make([]float32, n*n)
+			group := fmt.Sprintf("%d×%d×%d", n, n, n)
+			benchmarkPeak(b, group+"/NN", SBPeak, 2*n*n*n, func() {
+				SBgemm(false, false, n, n, n, 1, x, n, y, n, 0, z, n)
+			})
+			packed := SBPack(true, n, n, y, n)
+			benchmarkPeak(b, group+"/packed", SBPeak, 2*n*n*n, func() {
+				SBgemmPacked(false, n, 1, x, n, packed, 0, z, n, nil)
+			})
+		}
+	})
 	b.Run("D", func(b *testing.B) {
 		const n = 1024
 		x, y, z := randomSlice[float64](n*n), randomSlice[float64](n*n), make([]float64, n*n)

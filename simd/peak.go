@@ -17,6 +17,9 @@ func SPeak(threads int, d time.Duration) float64 { return peak(active.sgemm, thr
 // DPeak is SPeak for Dgemm.
 func DPeak(threads int, d time.Duration) float64 { return peak(active.dgemm, threads, d) }
 
+// SBPeak is SPeak for SBgemm.
+func SBPeak(threads int, d time.Duration) float64 { return peak(active.sbgemm, threads, d) }
+
 func peak[T float](kernels *gemmKernels[T], threads int, d time.Duration) float64 {
 	const k, batch = 256, 50
 	tile, nr := kernels.tiles[0], kernels.nr
@@ -39,5 +42,9 @@ func peak[T float](kernels *gemmKernels[T], threads int, d time.Duration) float6
 			batches.Add(1)
 		}
 	})
-	return float64(2*tile.rows*nr*k*batch) * float64(batches.Load()) / time.Since(start).Seconds()
+	operations := 2 * tile.rows * nr * k * batch
+	if kernels.pairs {
+		operations *= 2
+	}
+	return float64(operations) * float64(batches.Load()) / time.Since(start).Seconds()
 }

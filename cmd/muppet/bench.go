@@ -20,7 +20,8 @@ const benchUsage = `usage: muppet bench gemm [flags]
 
 Measures matrix products beside the peak: what their innermost kernel does on operands
 in the first-level cache, on as many threads. Both take turns, so that a busy machine
-slows both; shown are the medians and the best. MUPPET_SIMD chooses the kernels.
+slows both; shown are the medians and the best. Products of bfloat16 are those of float32
+matrices that are rounded as they are read. MUPPET_SIMD chooses the kernels.
 
 `
 
@@ -83,12 +84,12 @@ func benchCommand(ctx context.Context, args []string, stdout io.Writer) error {
 		threads = append(threads, n)
 	}
 	fmt.Fprintf(stdout, "%s kernels; GFLOP/s\n", simd.Implementation())
-	fmt.Fprintf(stdout, "%-7s  %-14s  %7s  %8s  %8s  %6s  %8s  %9s\n", "type", "m×n×k", "threads", "product", "peak", "share", "best", "best peak")
+	fmt.Fprintf(stdout, "%-8s  %-14s  %7s  %8s  %8s  %6s  %8s  %9s\n", "type", "m×n×k", "threads", "product", "peak", "share", "best", "best peak")
 	for _, t := range []struct {
 		name  string
-		peak  func(int, time.Duration) float64
-		start func(m, n, k int) func(threads int)
-	}{{"float32", simd.SPeak, sgemm}, {"float64", simd.DPeak, dgemm}} {
+		peak  func(threads int, d time.Duration) float64
+		start func(m, n, k int) func()
+	}{{"float32", simd.SPeak, sgemm}, {"bfloat16", simd.SBPeak, sbgemm}, {"float64", simd.DPeak, dgemm}} {
 		for _, s := range sizes {
 			product := t.start(s[0], s[1], s[2])
 			for _, n := range threads {
@@ -97,7 +98,7 @@ func benchCommand(ctx context.Context, args []string, stdout io.Writer) error {
 				}
 				rates, peaks := alternate(*d, 2*float64(s[0])*float64(s[1])*float64(s[2]), n, product, t.peak)
 				middle, peak := rates[len(rates)/2], peaks[len(peaks)/2]
-				fmt.Fprintf(stdout, "%-7s  %-14s  %7d  %8.1f  %8.1f  %4.0f %%  %8.1f  %9.1f\n", t.name, fmt.Sprintf("%d×%d×%d", s[0], s[1], s[2]), n,
+				fmt.Fprintf(stdout, "%-8s  %-14s  %7d  %8.1f  %8.1f  %4.0f %%  %8.1f  %9.1f\n", t.name, fmt.Sprintf("%d×%d×%d", s[0], s[1], s[2]), n,
 					middle, peak, 100*middle/peak, rates[len(rates)-1], peaks[len(peaks)-1])
 			}
 		}
@@ -105,14 +106,16 @@ func benchCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-// alternate runs product and the peak in turns for a duration, and returns GFLOP/s of
-// both, sorted. A turn is a millisecond or one product, whichever is longer.
-func alternate(d time.Duration, flops float64, threads int, product func(int), peak func(int, time.Duration) float64) (rates, peaks []float64) {
-	product(threads) // packs into memory that is there already from now on
+// alternate runs product and the peak in turns for a duration, on so many threads, and
+// returns GFLOP/s of both, sorted. A turn is a millisecond or one product, whichever is
+// longer.
+func alternate(d time.Duration, flops float64, threads int, product func(), peak func(int, time.Duration) float64) (rates, peaks []float64) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+	product() // packs into memory that is there already from now on
 	for start := time.Now(); len(rates) == 0 || time.Since(start) < d; {
 		turn, done := time.Now(), 0
 		for done == 0 || time.Since(turn) < time.Millisecond {
-			product(threads)
+			product()
 			done++
 		}
 		took := time.Since(turn)
@@ -124,26 +127,19 @@ func alternate(d time.Duration, flops float64, threads int, product func(int), p
 	return rates, peaks
 }
 
-func sgemm(m, n, k int) func(threads int) {
+func sgemm(m, n, k int) func() {
 	a, b, c := normal32(m*k), normal32(k*n), make([]float32, m*n)
-	return func(threads int) {
-		gemm := simd.Sgemm
-		if threads == 1 {
-			gemm = simd.SgemmSerial
-		}
-		gemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n)
-	}
+	return func() { simd.Sgemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n) }
 }
 
-func dgemm(m, n, k int) func(threads int) {
+func sbgemm(m, n, k int) func() {
+	a, b, c := normal32(m*k), normal32(k*n), make([]float32, m*n)
+	return func() { simd.SBgemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n) }
+}
+
+func dgemm(m, n, k int) func() {
 	a, b, c := normal64(m*k), normal64(k*n), make([]float64, m*n)
-	return func(threads int) {
-		gemm := simd.Dgemm
-		if threads == 1 {
-			gemm = simd.DgemmSerial
-		}
-		gemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n)
-	}
+	return func() { simd.Dgemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n) }
 }
 
 func normal64(n int) []float64 {

@@ -107,7 +107,7 @@ func TestBadCommandLines(t *testing.T) {
 
 func TestBench(t *testing.T) {
 	status, out, errs := muppet(context.Background(), "bench", "gemm", "-sizes", "64,50x60x70", "-time", "5ms")
-	want(t, "bench gemm", status, 0, out+errs, "GFLOP/s", "float32  64×64×64", "float64  50×60×70", " %")
+	want(t, "bench gemm", status, 0, out+errs, "GFLOP/s", "float32   64×64×64", "bfloat16  64×64×64", "float64   50×60×70", " %")
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n")[2:] {
 		if f := strings.Fields(line); len(f) != 9 || strings.HasPrefix(f[3], "0.0") || strings.HasPrefix(f[4], "0.0") {
 			t.Errorf("line %q", line)
