@@ -33,6 +33,7 @@ type Parameter struct {
 	Name    string // unique in the model; for several tensors, their names joined by "|"
 	Tensor  *autograd.Tensor
 	NoDecay bool     // weight decay leaves it alone
+	LRScale float64  // its learning rate is so many times the optimiser's; 0 means 1
 	Parts   []string // names of its row blocks in the state dict, if it stands for several tensors
 }
 

@@ -16,7 +16,8 @@ func Example() {
 	}
 	model.Point = nn.Constant(0, 2)
 	target := autograd.New([]float32{3, -2})
-	opt := optim.NewAdamW(nn.Parameters(&model), optim.AdamWConfig{ClipNorm: 1})
+	opt := optim.NewAdamW(nn.Parameters(&model), optim.AdamWConfig{})
+	opt.ClipNorm = 1
 	schedule := optim.PolynomialDecay{Peak: 0.2, WarmUp: 10, Total: 200}
 	grads := autograd.NewGradients()
 	for step := 1; step <= 200; step++ {

@@ -112,7 +112,7 @@ type Trainer struct {
 	train   []*example
 	dev     []devSet
 	counts  []taskCount
-	opt     *optim.AdamW
+	opt     *optim.Optimizer
 	lr      optim.PolynomialDecay
 	sampler *sampler
 	key     device.Key
@@ -168,8 +168,9 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	}
 	t.model = NewModel(encoder, tasks, t.key.Fold("heads"))
 	t.opt = optim.NewAdamW(nn.Parameters(t.model), optim.AdamWConfig{
-		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm,
+		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay,
 	})
+	t.opt.ClipNorm = cfg.ClipNorm
 	t.sampler = newSampler(t.train, t.key.Fold("order"))
 	return t, nil
 }

@@ -26,7 +26,7 @@ type block struct {
 	x              *autograd.Tensor
 	scope          *autograd.Scope
 	grads          *autograd.Gradients
-	optimiser      *optim.AdamW
+	optimiser      *optim.Optimizer
 	steps          int
 }
 

@@ -84,7 +84,7 @@ type trajectory struct {
 	}
 }
 
-func load(t *testing.T) (*trajectory, *model, *AdamW) {
+func load(t *testing.T) (*trajectory, *model, *Optimizer) {
 	t.Helper()
 	data, err := os.ReadFile("testdata/adamw.json")
 	if err != nil {
@@ -95,7 +95,9 @@ func load(t *testing.T) (*trajectory, *model, *AdamW) {
 		t.Fatal(err)
 	}
 	m := newModel(tr.Start)
-	return &tr, m, NewAdamW(nn.Parameters(m), AdamWConfig{Beta1: 0.8, Beta2: 0.95, Eps: 1e-6, WeightDecay: tr.Decay, ClipNorm: tr.Clip})
+	opt := NewAdamW(nn.Parameters(m), AdamWConfig{Beta1: 0.8, Beta2: 0.95, Eps: 1e-6, WeightDecay: tr.Decay})
+	opt.ClipNorm = tr.Clip
+	return &tr, m, opt
 }
 
 func TestAdamWMatchesPyTorch(t *testing.T) {
@@ -133,7 +135,7 @@ func TestStateRoundTrip(t *testing.T) {
 	tr, m, opt := load(t)
 	grads := autograd.NewGradients()
 	half := len(tr.Steps) / 2
-	step := func(m *model, opt *AdamW, i int) {
+	step := func(m *model, opt *Optimizer, i int) {
 		m.backward(grads, tr.Steps[i].Grads)
 		opt.LR = tr.Steps[i].LR
 		opt.Step(grads)

@@ -1,0 +1,61 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/ops"
+)
+
+// LAMBConfig has the settings of LAMB. A zero Beta1, Beta2 or Eps means the default of
+// its authors' code: 0.9, 0.999, 1e-6.
+type LAMBConfig struct {
+	LR           float64
+	Beta1, Beta2 float64
+	Eps          float64
+	WeightDecay  float64 // of the parameters that have decay
+}
+
+// NewLAMB returns LAMB (You et al., arXiv 1904.00962, algorithm 2 with φ(x) = x), which
+// makes the step of each parameter as long as lr times the parameter is, so that
+// batches may be very large:
+//
+//	m ← β₁·m + (1-β₁)·g
+//	v ← β₂·v + (1-β₂)·g²
+//	r ← m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε) + decay·w
+//	w ← w - lr·‖w‖/‖r‖·r
+//
+// where the ratio is 1 if a norm is 0. Norms of parameters that stand for several
+// tensors are taken of all together.
+func NewLAMB(params []*nn.Parameter, cfg LAMBConfig) *Optimizer {
+	return newOptimizer(params, cfg.LR, cfg.WeightDecay, &lamb{or(cfg.Beta1, 0.9), or(cfg.Beta2, 0.999), or(cfg.Eps, 1e-6)})
+}
+
+type lamb struct{ beta1, beta2, eps float64 }
+
+func (*lamb) states() []string { return []string{"exp_avg", "exp_avg_sq"} }
+
+func (l *lamb) update(o *Optimizer, s *state, g *autograd.Tensor, lr, decay, scale float64) {
+	t := float64(s.step)
+	w, m, v := s.param.Tensor, s.tensors[0], s.tensors[1]
+	r := autograd.Make(w.DType(), w.Shape(), o.scope.Of(w))
+	params := []float64{l.beta1, 1 - l.beta1, l.beta2, 1 - l.beta2, decay, 1 / (1 - math.Pow(l.beta1, t)), 1 / math.Sqrt(1-math.Pow(l.beta2, t)), l.eps, scale}
+	autograd.Mutate(func(dst ...device.Slice) {
+		w.Device().Pointwise(lambProgram, &device.Args{Rows: 1, Cols: w.Len(), Params: params, Out: append(dst, r.Slice()),
+			In: []device.Operand{{Slice: dst[0]}, {Slice: dst[1]}, {Slice: g.Slice()}, {Slice: w.Slice()}}})
+	}, m, v)
+	squares := ops.Concat(0, o.square(w), o.square(r)).Float64s()
+	if squares[0] > 0 && squares[1] > 0 {
+		lr *= math.Sqrt(squares[0] / squares[1])
+	}
+	apply(sgdProgram, []float64{lr, 0, 1}, []*autograd.Tensor{w}, r)
+	o.scope.Reset()
+}
+
+// Inputs: m, v, gradient, weight; outputs: m, v, r. Parameters as adamProgram's.
+var lambProgram = device.NewProgram("lamb", 4, func(b *device.Builder, in ...device.Value) []device.Value {
+	m, v, step := moments(b, in[0], in[1], b.Mul(in[2], b.Param(8)))
+	return []device.Value{m, v, b.Add(step, b.Mul(b.Param(4), in[3]))}
+})
