@@ -6,7 +6,6 @@ import (
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"
-	"github.com/muppet-go/muppet/ops"
 )
 
 // LAMBConfig has the settings of LAMB. A zero Beta1, Beta2 or Eps means the default of
@@ -46,13 +45,17 @@ func (l *lamb) update(o *Optimizer, s *state, g *autograd.Tensor, lr, decay, sca
 		w.Device().Pointwise(lambProgram, &device.Args{Rows: 1, Cols: w.Len(), Params: params, Out: append(dst, r.Slice()),
 			In: []device.Operand{{Slice: dst[0]}, {Slice: dst[1]}, {Slice: g.Slice()}, {Slice: w.Slice()}}})
 	}, m, v)
-	squares := ops.Concat(0, o.square(w), o.square(r)).Float64s()
-	if squares[0] > 0 && squares[1] > 0 {
-		lr *= math.Sqrt(squares[0] / squares[1])
-	}
-	apply(sgdProgram, []float64{lr, 0, 1}, []*autograd.Tensor{w}, r)
+	apply(lambStep, []float64{lr}, []*autograd.Tensor{w}, r, o.square(w), o.square(r))
 	o.scope.Reset()
 }
+
+// Inputs: weight, r, and the squares of their norms. Parameter: lr.
+var lambStep = device.NewProgram("lamb step", 4, func(b *device.Builder, in ...device.Value) []device.Value {
+	w, r, w2, r2 := in[0], in[1], in[2], in[3]
+	none := b.LessEqual(b.Min(w2, r2), b.Const(0))
+	trust := b.Select(none, b.Const(1), b.Div(b.Sqrt(w2), b.Sqrt(r2)))
+	return []device.Value{b.Sub(w, b.Mul(b.Mul(b.Param(0), trust), r))}
+})
 
 // Inputs: m, v, gradient, weight; outputs: m, v, r. Parameters as adamProgram's.
 var lambProgram = device.NewProgram("lamb", 4, func(b *device.Builder, in ...device.Value) []device.Value {

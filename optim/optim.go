@@ -33,10 +33,11 @@ type Optimizer struct {
 	ClipValue float64 // elements of gradients are brought into ±ClipValue; 0: never
 	ClipNorm  float64 // then gradients are scaled down to this global norm; 0: never
 
-	rule  rule
-	decay float64
-	state []*state
-	scope *autograd.Scope
+	rule   rule
+	decay  float64
+	state  []*state
+	frozen []*nn.Parameter
+	scope  *autograd.Scope
 }
 
 // A rule is the formula of an optimiser.
@@ -57,6 +58,10 @@ type state struct {
 func newOptimizer(params []*nn.Parameter, lr, decay float64, r rule) *Optimizer {
 	o := &Optimizer{LR: lr, rule: r, decay: decay, scope: autograd.NewScope().NoGrad()}
 	for _, p := range params {
+		if !p.Tensor.RequiresGrad() {
+			o.frozen = append(o.frozen, p)
+			continue
+		}
 		s := &state{param: p}
 		for range r.states() {
 			s.tensors = append(s.tensors, autograd.Full(p.Tensor.DType(), 0, p.Tensor.Shape()...))
@@ -80,7 +85,8 @@ func (f *formula) update(o *Optimizer, s *state, g *autograd.Tensor, lr, decay, 
 	apply(f.program, f.params(lr, decay, scale, s.step), append([]*autograd.Tensor{s.param.Tensor}, s.tensors...), g)
 }
 
-// apply overwrites tensors by what a program makes of them and of others.
+// apply overwrites tensors by what a program makes of them and of others, which have
+// as many elements or one.
 func apply(p *device.Program, params []float64, tensors []*autograd.Tensor, others ...*autograd.Tensor) {
 	autograd.Mutate(func(dst ...device.Slice) {
 		in := make([]device.Operand, 0, len(dst)+len(others))
@@ -88,7 +94,11 @@ func apply(p *device.Program, params []float64, tensors []*autograd.Tensor, othe
 			in = append(in, device.Operand{Slice: s})
 		}
 		for _, t := range others {
-			in = append(in, device.Operand{Slice: t.Slice()})
+			operand := device.Operand{Slice: t.Slice()}
+			if t.Len() == 1 {
+				operand.Extent = device.ScalarExtent
+			}
+			in = append(in, operand)
 		}
 		tensors[0].Device().Pointwise(p, &device.Args{Rows: 1, Cols: tensors[0].Len(), Params: params, In: in, Out: dst})
 	}, tensors...)
@@ -96,8 +106,14 @@ func apply(p *device.Program, params []float64, tensors []*autograd.Tensor, othe
 
 // Step changes the parameters by their gradients, resets grads, and returns the
 // global norm that the gradients had before they were scaled down. A norm that is not
-// finite changes nothing and is returned: the caller decides.
+// finite changes nothing and is returned: the caller decides. It panics for a gradient
+// of a parameter that was frozen when the optimiser was made.
 func (o *Optimizer) Step(grads *autograd.Gradients) float64 {
+	for _, p := range o.frozen {
+		if grads.Get(p.Tensor) != nil {
+			panic(fmt.Sprintf("optim: Step: parameter %q has a gradient, but was frozen when the optimiser was made", p.Name))
+		}
+	}
 	if o.ClipValue > 0 {
 		for _, s := range o.state {
 			if g := grads.Get(s.param.Tensor); g != nil {
@@ -120,10 +136,7 @@ func (o *Optimizer) Step(grads *autograd.Gradients) float64 {
 			continue
 		}
 		s.step++
-		lr, decay := o.LR, o.decay
-		if s.param.LRScale != 0 {
-			lr *= s.param.LRScale
-		}
+		lr, decay := o.LR*or(s.param.LRScale, 1), o.decay*or(s.param.DecayScale, 1)
 		if s.param.NoDecay {
 			decay = 0
 		}

@@ -40,7 +40,8 @@ func NewRMSProp(params []*nn.Parameter, cfg RMSPropConfig) *Optimizer {
 		states, variance := []device.Value{square}, square
 		if cfg.Centered {
 			average := mean(in[2], g)
-			states, variance = append(states, average), b.Sub(square, b.Mul(average, average))
+			// Rounding must not take the root of a negative number.
+			states, variance = append(states, average), b.Max(b.Sub(square, b.Mul(average, average)), b.Const(0))
 		}
 		u := b.Div(g, b.Add(b.Sqrt(variance), b.Param(5)))
 		if cfg.Momentum != 0 {

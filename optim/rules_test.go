@@ -2,9 +2,11 @@ package optim
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
@@ -173,6 +175,36 @@ func TestLAMBFromZero(t *testing.T) {
 	if got := m.Scale.Item(); math.Abs(got+0.1) > 1e-6 {
 		t.Errorf("moved to %v, want -0.1", got)
 	}
+}
+
+func TestFrozen(t *testing.T) {
+	o := loadOracle(t)
+	m := newModel(o.Start)
+	params := nn.Parameters(m)
+	params[0].Freeze()
+	params[2].DecayScale = 2
+	opt, grads := NewSGD(params, SGDConfig{LR: 1, WeightDecay: 0.25}), autograd.NewGradients()
+	before := m.values()
+	scale := m.Scale.Item()
+	m.backward(grads, map[string][]float32{"bias": o.Grads[1]["bias"], "scale": {0}})
+	opt.Step(grads)
+	if after := m.values(); !slices.Equal(after[:12], before[:12]) || slices.Equal(after[12:], before[12:]) {
+		t.Error("a frozen parameter moved, or the others did not")
+	}
+	if got := m.Scale.Item(); math.Abs(got-scale*0.5) > 1e-6 {
+		t.Errorf("twice the decay made %v of %v", got, scale)
+	}
+	if tensors, steps := opt.State(); len(steps) != 2 || len(tensors) != 0 {
+		t.Errorf("state %v, steps %v", tensors, steps)
+	}
+	m.Weight.RequireGrad()
+	m.backward(grads, o.Grads[1])
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), `parameter "weight" has a gradient, but was frozen`) {
+			t.Errorf("recovered %v", r)
+		}
+	}()
+	opt.Step(grads)
 }
 
 func TestClipValue(t *testing.T) {
