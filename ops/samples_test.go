@@ -51,6 +51,7 @@ func samples() []sample {
 	all = append(all, normSamples()...)
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
+	all = append(all, elementwiseSamples()...)
 	return all
 }
 
