@@ -52,6 +52,7 @@ func samples() []sample {
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
 	all = append(all, elementwiseSamples()...)
+	all = append(all, reductionSamples()...)
 	return all
 }
 
