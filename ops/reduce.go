@@ -16,10 +16,39 @@ func Sum(x *Tensor, axes ...int) *Tensor {
 }
 
 // Mean returns the mean of x over the given axes, which disappear; over all
-// elements without axes.
+// elements without axes. The mean of nothing is NaN.
 func Mean(x *Tensor, axes ...int) *Tensor {
 	s := Sum(x, axes...)
-	return Scale(s, float64(s.Len())/float64(max(x.Len(), 1)))
+	return Scale(s, float64(s.Len())/float64(x.Len()))
+}
+
+// Var returns the variance of x over the given axes, which disappear, or over all
+// elements without axes: the sum of squared distances from the mean divided by
+// n - correction (by 0 if that is negative), where n is the number of elements.
+// Correction 1 gives the unbiased estimate from a sample (of one element: NaN), 0 the
+// variance of the elements themselves.
+func Var(x *Tensor, correction int, axes ...int) *Tensor {
+	kept, dropped := reducedShapes("Var", x, axes)
+	n := count(x, kept)
+	mean := Scale(sumTo(x, kept), 1/float64(n))
+	squares := run(squaredDifferenceProgram, nil, nil, x, mean)[0]
+	return Reshape(Scale(sumTo(squares, kept), 1/float64(max(n-correction, 0))), dropped...)
+}
+
+var squaredDifferenceProgram = binary("squared_difference", func(b *builder, x, y value) value {
+	d := b.Sub(x, y)
+	return b.Mul(d, d)
+})
+
+// count returns how many elements of x become one of the kept shape.
+func count(x *Tensor, kept []int) int {
+	n := 1
+	for i, d := range x.Shape() {
+		if kept[i] != d {
+			n *= d
+		}
+	}
+	return n
 }
 
 // reducedShapes returns x's shape with the axes as 1, and without them.
@@ -49,11 +78,18 @@ func sumTo(x *Tensor, shape []int) *Tensor {
 	if slices.Equal(x.Shape(), shape) {
 		return x
 	}
+	y := reduceTo(device.ReduceSum, x, shape)
+	autograd.Apply(sumToRule{}, list(y), list(x), nil)
+	return y
+}
+
+// reduceTo combines what broadcasting shape to x's shape repeats, without recording.
+func reduceTo(op device.ReduceOp, x *Tensor, shape []int) *Tensor {
 	full := append(slices.Repeat([]int{1}, len(x.Shape())-len(shape)), shape...)
 	cur := x
 	dims := slices.Clone(x.Shape())
 	for i := 0; i < len(dims); {
-		// A run of neighbouring axes is summed at once.
+		// A run of neighbouring axes is reduced at once.
 		j := i
 		for j < len(dims) && full[j] == 1 && dims[j] != 1 {
 			j++
@@ -67,13 +103,11 @@ func sumTo(x *Tensor, shape []int) *Tensor {
 			dims[k] = 1
 		}
 		next := autograd.Make(x.DType(), dims, cur)
-		next.Device().Reduce(device.ReduceSum, next.Slice(), cur.Slice(), outer, n, inner)
+		next.Device().Reduce(op, next.Slice(), cur.Slice(), outer, n, inner)
 		cur = next
 		i = j
 	}
-	y := autograd.View(cur, 0, shape...)
-	autograd.Apply(sumToRule{}, list(y), list(x), nil)
-	return y
+	return autograd.View(cur, 0, shape...)
 }
 
 type sumToRule struct{}
@@ -131,24 +165,4 @@ func rowMajor(shape []int) []int {
 		step *= shape[i]
 	}
 	return strides
-}
-
-// Max returns the maximum of x along an axis, which disappears. No gradients flow
-// through it.
-func Max(x *Tensor, along int) *Tensor { return extremum("Max", device.ReduceMax, x, along) }
-
-// ArgMax returns, as int32, the position of the maximum of x along an axis, which
-// disappears; the first of equal ones.
-func ArgMax(x *Tensor, along int) *Tensor { return extremum("ArgMax", device.ReduceArgMax, x, along) }
-
-func extremum(name string, op device.ReduceOp, x *Tensor, along int) *Tensor {
-	i := axis(name, x, along)
-	shape := slices.Delete(slices.Clone(x.Shape()), i, i+1)
-	dtype := x.DType()
-	if op == device.ReduceArgMax {
-		dtype = device.Int32
-	}
-	y := autograd.Make(dtype, shape, x)
-	y.Device().Reduce(op, y.Slice(), x.Slice(), product(x.Shape()[:i]), x.Dim(i), product(x.Shape()[i+1:]))
-	return y
 }

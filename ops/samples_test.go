@@ -51,6 +51,8 @@ func samples() []sample {
 	all = append(all, normSamples()...)
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
+	all = append(all, elementwiseSamples()...)
+	all = append(all, reductionSamples()...)
 	return all
 }
 
