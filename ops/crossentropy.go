@@ -30,15 +30,6 @@ func SegmentCrossEntropy(logits, target *Tensor, segs *device.Segments) *Tensor 
 	return loss
 }
 
-// CrossEntropy returns the mean cost of choosing labels, an int32 vector [n], among
-// the classes of logits [n, classes]. A negative label costs 0 and counts in the mean.
-func CrossEntropy(logits, labels *Tensor) *Tensor {
-	if len(logits.Shape()) != 2 || labels.Len() != logits.Dim(0) {
-		panic(fmt.Sprintf("ops: CrossEntropy: logits and labels %s", shapes(list(logits, labels))))
-	}
-	return Mean(SegmentCrossEntropy(logits, labels, device.UniformSegments(logits.Dim(0), logits.Dim(1))))
-}
-
 type crossEntropyRule struct{ segs *device.Segments }
 
 func (*crossEntropyRule) Name() string { return "segment_cross_entropy" }

@@ -53,6 +53,7 @@ func samples() []sample {
 	all = append(all, crossEntropySamples()...)
 	all = append(all, elementwiseSamples()...)
 	all = append(all, reductionSamples()...)
+	all = append(all, lossSamples()...)
 	return all
 }
 
