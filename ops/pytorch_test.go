@@ -53,7 +53,7 @@ func TestPyTorch(t *testing.T) {
 			in := s.tensors(device.Default(), device.Float64)
 			y := s.f(in...)
 			near(t, "value", y.Float64s(), want.Value, 1e-9)
-			if s.flat {
+			if s.flat || want.Gradients == nil {
 				return
 			}
 			w := make([]float64, y.Len())
@@ -62,6 +62,9 @@ func TestPyTorch(t *testing.T) {
 			}
 			weights := ops.Reshape(autograd.NewOn(y.Device(), w), y.Shape()...)
 			for i, g := range autograd.Grad([]*tensor{y}, in, []*tensor{weights}, false) {
+				if want.Gradients[i] == nil {
+					continue // PyTorch has none
+				}
 				got := make([]float64, in[i].Len())
 				if g != nil {
 					got = g.Float64s()

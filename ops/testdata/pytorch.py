@@ -17,14 +17,25 @@ import torch
 import torch.nn.functional as F
 
 
+LIST = re.compile(r"[{\[].*[}\]]")
+
+
 def settings(name):
     """The numbers in a sample's name, as Go prints them: {[2 3] 1} is [[2, 3], 1]."""
-    name = re.sub(r"[{\[]", "[", name)
-    name = re.sub(r"[}\]]", "]", name)
-    return json.loads(re.sub(r"\s+", ",", name.strip()))
+    text = re.sub(r"[{\[]", "[", LIST.search(name)[0])
+    text = re.sub(r"[}\]]", "]", text)
+    return json.loads(re.sub(r"\s+", ",", text))
+
+
+def kind(name):
+    """What stands around the list in a sample's name."""
+    return LIST.sub("", name).strip()
 
 
 def axes(x, a):
+    """One axis, a list of them, or none for all."""
+    if isinstance(a, int):
+        return (a,)
     return tuple(a) if a else tuple(range(x.dim()))
 
 
@@ -69,6 +80,39 @@ def segment_cross_entropy(logits, name):
     return torch.stack(out)
 
 
+def condition(shape):
+    n = 1
+    for d in shape:
+        n *= d
+    return (torch.arange(n) % 3 != 0).reshape(shape)
+
+
+def signs(x):
+    return [torch.sign(i) for i in x]
+
+
+def compare(f):
+    return lambda x, n: f(*(signs(x) if n == "ties" else x)).to(torch.float64)
+
+
+def class_loss(x, name):
+    smoothing, weighted = re.match(r"(\S+) (true|false)", kind(name)).groups()
+    labels = torch.tensor(settings(name)).clamp(min=-1)
+    weight = x[1].detach() if weighted == "true" else None  # PyTorch has no gradient for it
+    return F.cross_entropy(x[0], labels, weight=weight, ignore_index=-1, label_smoothing=float(smoothing))
+
+
+def nll_loss(x, name):
+    return F.nll_loss(x[0], torch.tensor(settings(name)).clamp(min=-1), ignore_index=-1)
+
+
+def cosine_similarity(x, name):
+    eps = float(kind(name))
+    if eps > 1:  # PyTorch's gradient ignores that eps took the place of a norm
+        x = [i.detach() for i in x]
+    return F.cosine_similarity(x[0], x[1], settings(name)[2], eps)
+
+
 def index_add(x, index, n):
     return torch.zeros(n, *x.shape[1:], dtype=x.dtype).index_add(0, torch.tensor(index, dtype=torch.long), x)
 
@@ -83,51 +127,80 @@ OPERATIONS = {
     "Abs": lambda x, _: x[0].abs(),
     "Add": lambda x, _: x[0] + x[1],
     "ArgMax": lambda x, n: x[0].argmax(settings(n)[1]),
+    "ArgMin": lambda x, n: x[0].argmin(settings(n)[1]),
+    "BCEWithLogits": lambda x, _: F.binary_cross_entropy_with_logits(x[0], x[1]),
     "BiasGELU": lambda x, _: gelu(x[0] + x[1]),
+    "Clamp": lambda x, n: x[0].clamp(min=0.1) if kind(n) == "one side" else x[0].clamp(-0.5, 1),
     "Concat": lambda x, n: torch.cat(x, settings(n)[0] if isinstance(settings(n)[0], int) else 0),
     "Cos": lambda x, _: x[0].cos(),
+    "CosineSimilarity": cosine_similarity,
     "CrossAttention": lambda x, n: cross_attention(x[0], x[1], n),
-    "CrossEntropy": lambda x, _: F.cross_entropy(x[0], torch.tensor([3, 0, 2])),
+    "CrossEntropy": lambda x, n: F.cross_entropy(x[0], torch.tensor(settings(n) if n else [3, 0, 2]).clamp(min=-1), ignore_index=-1),
+    "CrossEntropyWith": class_loss,
+    "CumSum": lambda x, n: x[0].cumsum(settings(n)[1]),
     "Div": lambda x, _: x[0] / x[1],
     "Dropout": None,
     "DropoutAdd": None,
+    "Equal": compare(torch.eq),
     "Erf": lambda x, _: x[0].erf(),
     "Exp": lambda x, _: x[0].exp(),
     "Expand": lambda x, n: x[0].expand(settings(n)[1]),
+    "Expm1": lambda x, _: x[0].expm1(),
     "GELU": lambda x, _: gelu(x[0]),
+    "GELUTanh": lambda x, _: F.gelu(x[0], approximate="tanh"),
+    "Greater": compare(torch.gt),
+    "GreaterEqual": compare(torch.ge),
+    "HuberLoss": lambda x, n: F.huber_loss(x[0], x[1], delta=10 if kind(n) == "within" else 0.9),
     "IndexAdd": lambda x, n: index_add(x[0], *settings(n)[1:]),
     "IndexSelect": lambda x, n: x[0][torch.tensor(settings(n)[1], dtype=torch.long)],
+    "KLDiv": lambda x, _: F.kl_div(x[0], x[1], reduction="batchmean" if x[0].dim() else "sum"),
+    "L1Loss": lambda x, _: F.l1_loss(x[0], x[1]),
     "LayerNorm": lambda x, _: F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], 1e-2),
+    "Less": compare(torch.lt),
+    "LessEqual": compare(torch.le),
     "Linear": lambda x, _: F.linear(*x),
     "Log": lambda x, _: x[0].log(),
-    "LogSumExp": lambda x, n: x[0].logsumexp(settings(n)[1]),
+    "Log1p": lambda x, _: x[0].log1p(),
+    "LogSoftmax": lambda x, n: x[0].log_softmax(settings(n)[1]),
+    "LogSumExp": lambda x, n: x[0].logsumexp(axes(x[0], settings(n)[1])),
+    "MSELoss": lambda x, _: F.mse_loss(x[0], x[1]),
     "MatMul": lambda x, _: x[0] @ x[1],
-    "Max": lambda x, n: x[0].amax(settings(n)[1]),
+    "Max": lambda x, n: x[0].amax(axes(x[0], settings(n)[1])),
     "Maximum": lambda x, _: torch.maximum(x[0], x[1]),
     "Mean": lambda x, n: x[0].mean(axes(x[0], settings(n)[1])),
+    "Min": lambda x, n: x[0].amin(axes(x[0], settings(n)[1])),
     "Minimum": lambda x, _: torch.minimum(x[0], x[1]),
     "Mul": lambda x, _: x[0] * x[1],
+    "NLLLoss": nll_loss,
     "Neg": lambda x, _: -x[0],
+    "Norm": lambda x, n: torch.linalg.vector_norm(x[0], float(kind(n)), axes(x[0], settings(n)[1])),
+    "NotEqual": compare(torch.ne),
     "Permute": lambda x, n: x[0].permute(settings(n)[1]),
     "Pointwise": lambda x, n: F.mish(x[0]) if n == "mish" else x[0] * x[1] + x[2] * x[2] * x[0],
     "Pow": lambda x, _: x[0] ** x[1],
     "ReLU": lambda x, _: x[0].relu(),
     "Reshape": lambda x, n: x[0].reshape(settings(n)[1]),
+    "Rsqrt": lambda x, _: x[0].rsqrt(),
     "Scale": lambda x, _: x[0] * -1.7,
     "SegmentCrossEntropy": lambda x, n: segment_cross_entropy(x[0], n),
     "SelfAttention": lambda x, n: self_attention(x[0], n),
+    "SiLU": lambda x, _: F.silu(x[0]),
     "Sigmoid": lambda x, _: x[0].sigmoid(),
+    "Sign": lambda x, _: x[0].sign(),
     "Sin": lambda x, _: x[0].sin(),
     "Slice": lambda x, n: x[0].narrow(settings(n)[1], settings(n)[2], settings(n)[3] - settings(n)[2]),
     "Softmax": lambda x, n: x[0].softmax(settings(n)[1]),
+    "Softplus": lambda x, _: F.softplus(x[0], threshold=1000),
     "Sqrt": lambda x, _: x[0].sqrt(),
     "Sub": lambda x, _: x[0] - x[1],
     "Sum": lambda x, n: x[0].sum(axes(x[0], settings(n)[1])),
     "Tanh": lambda x, _: x[0].tanh(),
     "Transpose": lambda x, n: x[0].transpose(-1, 1) if n == "last" else x[0].transpose(0, 0),
+    "Var": lambda x, n: x[0].var(axes(x[0], settings(n) if kind(n) else settings(n)[1]), correction=1 if kind(n) else 0),
+    "Where": lambda x, n: torch.where(condition(settings(n)[0]), x[0], x[1]),
 }
 
-PER_OPERATION = 6  # samples that are stored
+STORED = 4  # samples of an operation and a kind
 
 
 def main():
@@ -138,23 +211,24 @@ def main():
     for s in samples:
         op, name = s["op"], s["name"]
         f = OPERATIONS[op]
-        if f is None or taken.get(op, 0) == PER_OPERATION:
+        group = op, LIST.sub("", name)
+        if f is None or taken.get(group, 0) == STORED:
             continue
         x = [torch.tensor(i["values"]).reshape(i["shape"]).requires_grad_() for i in s["inputs"]]
         try:
             y = f(x, name)
-        except KeyError:  # a sample without a name in the tables above
+        except (KeyError, TypeError):  # a name that is not in the tables above, or has no list
             continue
-        if y.numel() == 0:
+        if y.numel() == 0 or not y.isfinite().all():  # JSON has neither
             continue
         result = {"value": rounded(y)}
         if y.requires_grad:
             w = torch.arange(y.numel()).to(y.dtype).cos().reshape(y.shape)
             gradients = torch.autograd.grad((y * w).sum(), x, allow_unused=True)
-            result["gradients"] = [rounded(g if g is not None else torch.zeros_like(i)) for g, i in zip(gradients, x)]
-        taken[op] = taken.get(op, 0) + 1
+            result["gradients"] = [None if g is None else rounded(g) for g in gradients]
+        taken[group] = taken.get(group, 0) + 1
         stored[op + "/" + name] = result
-    missing = [op for op, f in OPERATIONS.items() if f is not None and op not in taken]
+    missing = [op for op, f in OPERATIONS.items() if f is not None and op not in {group[0] for group in taken}]
     if missing:
         sys.exit(f"no sample was computed for {missing}")
     path = os.path.join(os.path.dirname(__file__), "pytorch.json")
@@ -163,7 +237,7 @@ def main():
         for key, result in stored.items():
             out.write(",\n" + json.dumps(key) + ": " + json.dumps(result, separators=(",", ":")))
         out.write("\n}\n")
-    print(len(stored), "samples of", len(taken), "operations")
+    print(len(stored), "samples of", len({group[0] for group in taken}), "operations")
 
 
 def rounded(x):
