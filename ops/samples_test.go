@@ -45,6 +45,7 @@ func samples() []sample {
 	all = append(all, binarySamples()...)
 	all = append(all, pointwiseSamples()...)
 	all = append(all, shapeSamples()...)
+	all = append(all, layoutSamples()...)
 	all = append(all, reduceSamples()...)
 	all = append(all, matmulSamples()...)
 	all = append(all, indexSamples()...)
