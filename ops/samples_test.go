@@ -49,6 +49,8 @@ func samples() []sample {
 	all = append(all, reduceSamples()...)
 	all = append(all, matmulSamples()...)
 	all = append(all, indexSamples()...)
+	all = append(all, gatherSamples()...)
+	all = append(all, productSamples()...)
 	all = append(all, normSamples()...)
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
