@@ -159,7 +159,7 @@ func TestPanics(t *testing.T) {
 			ops.Pointwise("none", func(b *device.Builder, _ ...device.Value) device.Value { return b.Const(1) })()
 		}, []string{"none", "no operands"}},
 		{func() { ops.MatMul(f(2, 3), f(2, 3)) }, []string{"MatMul", "[2 3]"}},
-		{func() { ops.MatMul(f(3), f(3)) }, []string{"MatMul", "[3]"}},
+		{func() { ops.MatMul(f(3), f(2)) }, []string{"MatMul", "[3]", "[2]"}},
 		{func() { ops.MatMul(f(2, 2, 3), f(3, 3, 2)) }, []string{"MatMul", "[3 3 2]"}},
 		{func() { ops.Linear(f(2, 3), f(4, 2), nil) }, []string{"Linear", "[4 2]"}},
 		{func() { ops.Reshape(f(2, 3), 4) }, []string{"Reshape", "[2 3]", "[4]"}},

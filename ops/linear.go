@@ -18,6 +18,9 @@ func Linear(x, w, bias *Tensor) *Tensor {
 		flat := Linear(Reshape(x, product(shape[:len(shape)-1]), shape[len(shape)-1]), w, bias)
 		return Reshape(flat, append(slices.Clone(shape[:len(shape)-1]), flat.Dim(1))...)
 	}
+	if len(w.Shape()) != 2 {
+		noProduct("Linear", x, w, false, true)
+	}
 	y := multiply("Linear", x, w, false, true, device.Full, bias)
 	if !slices.Equal(bias.Shape(), y.Shape()[1:]) || bias.DType() != y.DType() {
 		panic(fmt.Sprintf("ops: Linear: bias %s for a result %s, want a vector as long as its rows", shapes(list(bias)), shapes(list(y))))

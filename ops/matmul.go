@@ -9,8 +9,35 @@ import (
 )
 
 // MatMul returns the matrix product of a [..., m, k] and b [..., k, n]: [..., m, n].
-// The leading dimensions must be equal, or b a plain matrix.
-func MatMul(a, b *Tensor) *Tensor { return matmul("MatMul", a, b, false, false, device.Full) }
+// The leading dimensions broadcast. A vector a is a row, a vector b a column, which
+// the result does not have: two vectors give their inner product.
+func MatMul(a, b *Tensor) *Tensor {
+	as, bs := a.Shape(), b.Shape()
+	if len(as) == 0 || len(bs) == 0 || as[len(as)-1] != bs[max(len(bs)-2, 0)] {
+		noProduct("MatMul", a, b, false, false)
+	}
+	left, right := a, b
+	if len(as) == 1 {
+		left = Unsqueeze(a, 0)
+	}
+	if len(bs) == 1 {
+		right = Unsqueeze(b, 1)
+	}
+	y := matmul("MatMul", left, right, false, false, device.Full)
+	if len(bs) == 1 {
+		y = Reshape(y, y.Shape()[:len(y.Shape())-1]...)
+	}
+	if len(as) == 1 {
+		n := min(len(bs), 2) - 1 // columns behind the row
+		shape := y.Shape()
+		y = Reshape(y, append(slices.Clone(shape[:len(shape)-1-n]), shape[len(shape)-n:]...)...)
+	}
+	return y
+}
+
+func noProduct(name string, a, b *Tensor, transA, transB bool) {
+	panic(fmt.Sprintf("ops: %s: %s do not multiply (transposed: %v, %v)", name, shapes(list(a, b)), transA, transB))
+}
 
 // matmul is op(a)·op(b), where op transposes the last two axes on request.
 func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Precision) *Tensor {
@@ -24,19 +51,11 @@ func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Pre
 	return y
 }
 
-// multiply is matmul without a record, of as many matrices on both sides. Its result
-// may depend on other tensors too.
+// multiply is matmul without a record. The result may depend on other tensors too.
 func multiply(name string, a, b *Tensor, transA, transB bool, precision device.Precision, others ...*Tensor) *Tensor {
-	fail := func() {
-		panic(fmt.Sprintf("ops: %s: %s do not multiply (transposed: %v, %v)", name, shapes(list(a, b)), transA, transB))
-	}
 	as, bs := a.Shape(), b.Shape()
 	if len(as) < 2 || len(bs) < 2 || a.DType() != b.DType() || !a.DType().IsFloat() {
-		fail()
-	}
-	lead := as[:len(as)-2]
-	if !slices.Equal(lead, bs[:len(bs)-2]) {
-		fail()
+		noProduct(name, a, b, transA, transB)
 	}
 	m, k := as[len(as)-2], as[len(as)-1]
 	if transA {
@@ -46,15 +65,49 @@ func multiply(name string, a, b *Tensor, transA, transB bool, precision device.P
 	if transB {
 		k2, n = n, k2
 	}
-	if k != k2 {
-		fail()
+	lead, ok := broadcastShapes(as[:len(as)-2], bs[:len(bs)-2])
+	if !ok || k != k2 {
+		noProduct(name, a, b, transA, transB)
 	}
 	y := autograd.Make(a.DType(), append(slices.Clone(lead), m, n), append(others, a, b)...)
-	y.Device().MatMul(y.Slice(), a.Slice(), b.Slice(), device.MatMul{
+	left, strideA := batched(a, lead)
+	right, strideB := batched(b, lead)
+	y.Device().MatMul(y.Slice(), left.Slice(), right.Slice(), device.MatMul{
 		Batch: product(lead), M: m, N: n, K: k, TransA: transA, TransB: transB,
-		StrideA: m * k, StrideB: k * n, Precision: precision,
+		StrideA: strideA, StrideB: strideB, Precision: precision,
 	})
 	return y
+}
+
+// broadcastShapes returns the shape that two stretch to, if there is one.
+func broadcastShapes(a, b []int) (shape []int, ok bool) {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	shape = slices.Clone(a)
+	for i, d := range b {
+		at := len(a) - len(b) + i
+		if shape[at] == 1 {
+			shape[at] = d
+		} else if d != 1 && d != shape[at] {
+			return nil, false
+		}
+	}
+	return shape, true
+}
+
+// batched returns the data of matrices for a batch, and the elements from one matrix
+// to the next: none if one serves for all.
+func batched(x *Tensor, lead []int) (*Tensor, int) {
+	n := len(x.Shape()) - 2
+	size := product(x.Shape()[n:])
+	switch {
+	case product(x.Shape()[:n]) == product(lead):
+		return x, size
+	case product(x.Shape()[:n]) == 1:
+		return x, 0
+	}
+	return expandData(x, append(slices.Clone(lead), x.Shape()[n:]...)), size
 }
 
 type matmulRule struct {
@@ -65,7 +118,7 @@ type matmulRule struct {
 func (matmulRule) Name() string { return "matmul" }
 
 // For C = A·B: dA = dC·Bᵀ and dB = Aᵀ·dC; a transposed operand's gradient is the
-// transpose.
+// transpose, and one that serves several products gets the sum.
 func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 	a, b, g := c.Saved[0], c.Saved[1], grads[0]
 	var da, db *Tensor
@@ -75,6 +128,7 @@ func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 		} else {
 			da = matmul("MatMul'", g, b, false, !r.transB, r.precision)
 		}
+		da = sumTo(da, a.Shape())
 	}
 	if c.Needs[1] {
 		if r.transB {
@@ -82,6 +136,7 @@ func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 		} else {
 			db = matmul("MatMul'", a, g, !r.transA, false, r.precision)
 		}
+		db = sumTo(db, b.Shape())
 	}
 	return list(da, db)
 }

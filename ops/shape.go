@@ -11,18 +11,19 @@ import (
 // dimension may be -1: what is left over.
 func Reshape(x *Tensor, shape ...int) *Tensor {
 	shape = slices.Clone(shape)
-	free, rest := -1, 1
+	free, rest, fits := -1, 1, true
 	for i, d := range shape {
 		if d == -1 && free < 0 {
 			free = i
 		} else {
 			rest *= d
+			fits = fits && d >= 0
 		}
 	}
 	if free >= 0 && rest > 0 {
 		shape[free] = x.Len() / rest
 	}
-	if product(shape) != x.Len() || free >= 0 && rest == 0 {
+	if !fits || product(shape) != x.Len() || free >= 0 && rest == 0 {
 		panic(fmt.Sprintf("ops: Reshape: %v to %v", x.Shape(), shape))
 	}
 	if slices.Equal(shape, x.Shape()) {
@@ -40,38 +41,63 @@ func (reshapeRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
 	return list(Reshape(g[0], c.Inputs[0].Shape()...))
 }
 
+// Squeeze removes axes of one element: the given ones that have one, or all such
+// without axes. It shares x's memory.
+func Squeeze(x *Tensor, axes ...int) *Tensor {
+	drop := distinctAxes("Squeeze", x, axes)
+	shape := []int{}
+	for i, d := range x.Shape() {
+		if d != 1 || len(axes) > 0 && !drop[i] {
+			shape = append(shape, d)
+		}
+	}
+	return Reshape(x, shape...)
+}
+
+// Unsqueeze adds an axis of one element before axis i of x, or behind the last. It
+// shares x's memory.
+func Unsqueeze(x *Tensor, i int) *Tensor {
+	return Reshape(x, slices.Insert(slices.Clone(x.Shape()), newAxis("Unsqueeze", x, i), 1)...)
+}
+
+// newAxis is axis for a result with one axis more than x.
+func newAxis(op string, x *Tensor, i int) int {
+	n := len(x.Shape()) + 1
+	if i < -n || i >= n {
+		panic(fmt.Sprintf("ops: %s: no place for an axis %d in shape %v", op, i, x.Shape()))
+	}
+	return (i + n) % n
+}
+
+// distinctAxes returns which axes of x are named. Each may be named once.
+func distinctAxes(op string, x *Tensor, axes []int) []bool {
+	named := make([]bool, len(x.Shape()))
+	for _, a := range axes {
+		i := axis(op, x, a)
+		if named[i] {
+			panic(fmt.Sprintf("ops: %s: axis %d twice in %v for shape %v", op, i, axes, x.Shape()))
+		}
+		named[i] = true
+	}
+	return named
+}
+
 // Permute returns a copy of x with its axes in another order: axis i of the result
 // is axis order[i] of x.
 func Permute(x *Tensor, order ...int) *Tensor {
 	n := len(x.Shape())
-	seen := make([]bool, n)
 	if len(order) != n {
 		panic(fmt.Sprintf("ops: Permute: order %v of shape %v", order, x.Shape()))
 	}
-	from := rowMajor(x.Shape())
+	distinctAxes("Permute", x, order)
+	from := whole(x.Shape())
 	shape, strides := make([]int, n), make([]int, n)
 	for i, o := range order {
-		if o < 0 || o >= n || seen[o] {
-			panic(fmt.Sprintf("ops: Permute: order %v of shape %v", order, x.Shape()))
-		}
-		seen[o] = true
-		shape[i], strides[i] = x.Shape()[o], from[o]
+		o = (o + n) % n
+		shape[i], strides[i] = x.Shape()[o], from.strides[o]
 	}
-	y := autograd.Make(x.DType(), shape, x)
-	y.Device().Strided(y.Slice(), 0, rowMajor(shape), x.Slice(), 0, strides, shape)
-	autograd.Apply(permuteRule{slices.Clone(order)}, list(y), list(x), nil)
-	return y
-}
-
-type permuteRule struct{ order []int }
-
-func (permuteRule) Name() string { return "permute" }
-func (r permuteRule) Backward(_ *autograd.Call, g []*Tensor) []*Tensor {
-	inverse := make([]int, len(r.order))
-	for i, o := range r.order {
-		inverse[o] = i
-	}
-	return list(Permute(g[0], inverse...))
+	from.strides = strides
+	return copyBlock("permute", x, from, whole(shape), shape, 0)
 }
 
 // Transpose returns a copy of x with two axes exchanged.
@@ -85,94 +111,66 @@ func Transpose(x *Tensor, i, j int) *Tensor {
 	return Permute(x, order...)
 }
 
-// Slice returns the part of x from start up to end along an axis. Along the first
-// axis it shares x's memory.
-func Slice(x *Tensor, along, start, end int) *Tensor {
-	i := axis("Slice", x, along)
-	if start < 0 || start > end || end > x.Dim(i) {
-		panic(fmt.Sprintf("ops: Slice: [%d, %d) of axis %d in shape %v", start, end, i, x.Shape()))
+// Flip returns a copy of x with the order of the elements along the given axes
+// reversed.
+func Flip(x *Tensor, axes ...int) *Tensor {
+	from := whole(x.Shape())
+	for i, flipped := range distinctAxes("Flip", x, axes) {
+		if flipped {
+			from.offset += max(x.Dim(i)-1, 0) * from.strides[i]
+			from.strides[i] = -from.strides[i]
+		}
 	}
-	shape := slices.Clone(x.Shape())
-	shape[i] = end - start
-	inner := product(shape[i+1:])
-	var y *Tensor
-	if i == 0 {
-		y = autograd.View(x, start*inner, shape...)
-	} else {
-		y = autograd.Make(x.DType(), shape, x)
-		y.Device().Strided(y.Slice(), 0, rowMajor(shape), x.Slice(), start*inner, rowMajor(x.Shape()), shape)
+	return copyBlock("flip", x, from, whole(x.Shape()), x.Shape(), 0)
+}
+
+// Repeat lays copies of x side by side, counts[i] of them along axis i. Counts in
+// excess of x's axes are of new axes in front, as in torch.Tensor.repeat.
+func Repeat(x *Tensor, counts ...int) *Tensor {
+	lead := len(counts) - len(x.Shape())
+	if lead < 0 || slices.ContainsFunc(counts, func(n int) bool { return n < 0 }) {
+		panic(fmt.Sprintf("ops: Repeat: shape %v %v times", x.Shape(), counts))
 	}
-	autograd.Apply(sliceRule{i, start}, list(y), list(x), nil)
+	var apart, copies, shape []int // an axis for the copies before each of x's
+	for i, n := range counts {
+		d := 1
+		if i >= lead {
+			d = x.Dim(i - lead)
+		}
+		apart, copies, shape = append(apart, 1, d), append(copies, n, d), append(shape, n*d)
+	}
+	return Reshape(Expand(Reshape(x, apart...), copies...), shape...)
+}
+
+// A block is a part of a tensor: what is reached from an offset on with strides.
+type block struct {
+	shape   []int // of the tensor
+	offset  int
+	strides []int
+}
+
+func whole(shape []int) block { return block{shape, 0, rowMajor(shape)} }
+
+// copyBlock returns a tensor that is value everywhere but in a block, which is
+// copied from one of x. Neither block has an element twice, so that the transpose
+// is the copy back.
+func copyBlock(name string, x *Tensor, from, to block, size []int, value float64) *Tensor {
+	y := autograd.Make(x.DType(), to.shape, x)
+	if product(size) < y.Len() {
+		y.Device().Fill(y.Slice(), value)
+	}
+	y.Device().Strided(y.Slice(), to.offset, to.strides, x.Slice(), from.offset, from.strides, size)
+	autograd.Apply(copyRule{name, from, to, size}, list(y), list(x), nil)
 	return y
 }
 
-type sliceRule struct{ axis, start int }
-
-func (sliceRule) Name() string { return "slice" }
-func (r sliceRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
-	n := c.Inputs[0].Dim(r.axis)
-	return list(pad(g[0], r.axis, r.start, n-r.start-g[0].Dim(r.axis)))
+type copyRule struct {
+	name     string
+	from, to block
+	size     []int
 }
 
-// pad returns x with zeros before and after it along an axis.
-func pad(x *Tensor, i, before, after int) *Tensor {
-	shape := slices.Clone(x.Shape())
-	shape[i] += before + after
-	y := autograd.Make(x.DType(), shape, x)
-	dev := y.Device()
-	dev.Fill(y.Slice(), 0)
-	dev.Strided(y.Slice(), before*product(shape[i+1:]), rowMajor(shape), x.Slice(), 0, rowMajor(x.Shape()), x.Shape())
-	autograd.Apply(padRule{i, before}, list(y), list(x), nil)
-	return y
-}
-
-type padRule struct{ axis, before int }
-
-func (padRule) Name() string { return "pad" }
-func (r padRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
-	return list(Slice(g[0], r.axis, r.before, r.before+c.Inputs[0].Dim(r.axis)))
-}
-
-// Concat joins tensors along an axis. Their other dimensions must be equal.
-func Concat(along int, parts ...*Tensor) *Tensor {
-	if len(parts) == 0 {
-		panic("ops: Concat: nothing to join")
-	}
-	i := axis("Concat", parts[0], along)
-	shape := slices.Clone(parts[0].Shape())
-	shape[i] = 0
-	for _, p := range parts {
-		same := len(p.Shape()) == len(shape) && p.DType() == parts[0].DType()
-		for k := range shape {
-			same = same && (k == i || p.Shape()[k] == shape[k])
-		}
-		if !same {
-			panic(fmt.Sprintf("ops: Concat: along axis %d of %s", i, shapes(parts)))
-		}
-		shape[i] += p.Dim(i)
-	}
-	y := autograd.Make(parts[0].DType(), shape, parts...)
-	at := 0
-	for _, p := range parts {
-		y.Device().Strided(y.Slice(), at*product(shape[i+1:]), rowMajor(shape), p.Slice(), 0, rowMajor(p.Shape()), p.Shape())
-		at += p.Dim(i)
-	}
-	autograd.Apply(concatRule{i}, list(y), parts, nil)
-	return y
-}
-
-type concatRule struct{ axis int }
-
-func (concatRule) Name() string { return "concat" }
-func (r concatRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
-	grads := make([]*Tensor, len(c.Inputs))
-	at := 0
-	for i, p := range c.Inputs {
-		n := p.Dim(r.axis)
-		if c.Needs[i] {
-			grads[i] = Slice(g[0], r.axis, at, at+n)
-		}
-		at += n
-	}
-	return grads
+func (r copyRule) Name() string { return r.name }
+func (r copyRule) Backward(_ *autograd.Call, g []*Tensor) []*Tensor {
+	return list(copyBlock(r.name, g[0], r.to, r.from, r.size, 0))
 }
