@@ -13,9 +13,10 @@
 // index, those of a map by their key, a string. A field without a tag has no
 // parameters, even if it is embedded, and a nil pointer has none.
 //
-// A tag may end in ",nodecay": weight decay then leaves the parameters alone. A
-// tensor's tag of names joined by "|" stands for a tensor whose rows are that many
-// tensors of the state dict, one below the other.
+// A tag may end in ",nodecay": weight decay then leaves the parameters alone. Tensors
+// whose tag ends in ",buffer" are saved with the parameters but not trained. A tensor's
+// tag of names joined by "|" stands for a tensor whose rows are that many tensors of the
+// state dict, one below the other.
 package nn
 
 import (
@@ -38,6 +39,8 @@ type Parameter struct {
 	// Factors on an optimiser's learning rate and weight decay, for the caller to set;
 	// 0 means 1.
 	LRScale, DecayScale float64
+
+	buffer bool // not trained: in the state dict only
 }
 
 // Freeze makes the parameter a constant: it gets no gradient, and optimisers that are
@@ -49,14 +52,22 @@ func (p *Parameter) Freeze() { *p.Tensor = *p.Tensor.Detach() }
 // have the same name, and if one tensor is two parameters (an optimiser would change
 // it twice): of weights that a model shares, tag one.
 func Parameters(model any) []*Parameter {
+	return slices.DeleteFunc(collect(model), func(p *Parameter) bool { return p.buffer })
+}
+
+// collect returns the parameters and buffers of model, in the order of its fields.
+func collect(model any) []*Parameter {
 	c := &collector{names: map[string]bool{}, tensors: map[*autograd.Tensor]string{}}
 	v := reflect.ValueOf(model)
 	if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("nn: Parameters: the model is nil")
 	}
-	c.collect(v, nil, false)
+	c.collect(v, nil, options{})
 	return c.found
 }
+
+// options are what the tags on the way to a tensor say.
+type options struct{ noDecay, buffer bool }
 
 type collector struct {
 	found   []*Parameter
@@ -68,7 +79,7 @@ var tensorType = reflect.TypeFor[*autograd.Tensor]()
 
 // collect finds the parameters in v. Its names are several where a tensor stands for
 // several of the state dict.
-func (c *collector) collect(v reflect.Value, names []string, noDecay bool) {
+func (c *collector) collect(v reflect.Value, names []string, opts options) {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && v.Type() != tensorType {
 		if v.IsNil() {
 			return
@@ -77,7 +88,7 @@ func (c *collector) collect(v reflect.Value, names []string, noDecay bool) {
 	}
 	if v.Type() == tensorType {
 		if t := v.Interface().(*autograd.Tensor); t != nil {
-			c.add(t, names, noDecay)
+			c.add(t, names, opts)
 		}
 		return
 	}
@@ -97,18 +108,25 @@ func (c *collector) collect(v reflect.Value, names []string, noDecay bool) {
 				panic(fmt.Sprintf("nn: Parameters: field %s of %s has a name tag but is not exported", field.Name, v.Type()))
 			}
 			tag, option, _ := strings.Cut(tag, ",")
-			if option != "" && option != "nodecay" {
+			below := opts
+			switch option {
+			case "":
+			case "nodecay":
+				below.noDecay = true
+			case "buffer":
+				below.buffer = true
+			default:
 				panic(fmt.Sprintf("nn: Parameters: field %s of %s: unknown option %q in its tag", field.Name, v.Type(), option))
 			}
 			parts := strings.Split(tag, "|")
 			for i, part := range parts {
 				parts[i] = join(prefix, part)
 			}
-			c.collect(v.Field(i), parts, noDecay || option == "nodecay")
+			c.collect(v.Field(i), parts, below)
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			c.collect(v.Index(i), []string{join(prefix, fmt.Sprint(i))}, noDecay)
+			c.collect(v.Index(i), []string{join(prefix, fmt.Sprint(i))}, opts)
 		}
 	case reflect.Map:
 		if v.Type().Key().Kind() != reflect.String {
@@ -117,15 +135,15 @@ func (c *collector) collect(v reflect.Value, names []string, noDecay bool) {
 		keys := v.MapKeys()
 		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 		for _, k := range keys {
-			c.collect(v.MapIndex(k), []string{join(prefix, k.String())}, noDecay)
+			c.collect(v.MapIndex(k), []string{join(prefix, k.String())}, opts)
 		}
 	default:
 		panic(fmt.Sprintf("nn: Parameters: %q is a %s; want tensors, structs, slices or maps of them", prefix, v.Type()))
 	}
 }
 
-func (c *collector) add(t *autograd.Tensor, names []string, noDecay bool) {
-	p := &Parameter{Name: strings.Join(names, "|"), Tensor: t, NoDecay: noDecay}
+func (c *collector) add(t *autograd.Tensor, names []string, opts options) {
+	p := &Parameter{Name: strings.Join(names, "|"), Tensor: t, NoDecay: opts.noDecay, buffer: opts.buffer}
 	if other, ok := c.tensors[t]; ok {
 		panic(fmt.Sprintf("nn: Parameters: %q and %q are one tensor", other, p.Name))
 	}
@@ -155,17 +173,17 @@ func join(prefix, name string) string {
 	return prefix + "." + name
 }
 
-// Entry is a tensor of a state dict: a parameter, or a row block of one, sharing its
-// memory.
+// Entry is a tensor of a state dict: a parameter or buffer, or a row block of one, sharing
+// its memory.
 type Entry struct {
 	Name   string
 	Tensor *autograd.Tensor
 }
 
-// StateDict returns the model's parameters under the names they are stored by.
+// StateDict returns the model's parameters and buffers under the names they are stored by.
 func StateDict(model any) []Entry {
 	var dict []Entry
-	for _, p := range Parameters(model) {
+	for _, p := range collect(model) {
 		dict = append(dict, p.Entries(p.Tensor)...)
 	}
 	return dict

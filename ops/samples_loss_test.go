@@ -67,6 +67,7 @@ func lossSamples() (all []sample) {
 				}})
 		}
 	}
+	all = append(all, normalisationSamples()...)
 	return append(all, classSamples()...)
 }
 
@@ -148,4 +149,55 @@ func classLoss(logits, weights array, labels []int32, smoothing float64) array {
 		count += weights.v[y]
 	}
 	return array{nil, []float64{total / count}}
+}
+
+func normalisationSamples() (all []sample) {
+	const eps = 1e-2
+	for _, shape := range [][]int{{3, 4}, {5}, {2, 1, 3}, {0, 3}, {1, 9}, {1}} {
+		last := len(shape) - 1
+		all = append(all, sample{op: "RMSNorm", name: fmt.Sprint(shape), inputs: []input{normal(shape...), normal(shape[last])},
+			f: func(in ...*tensor) *tensor { return ops.RMSNorm(in[0], in[1], eps) },
+			plain: func(in ...array) array {
+				return fill(shape, func(at []int) float64 {
+					s, other := 0.0, slices.Clone(at)
+					for other[last] = range shape[last] {
+						s += in[0].get(other...) * in[0].get(other...)
+					}
+					return in[0].get(at...) / math.Sqrt(s/float64(shape[last])+eps) * in[1].get(at...)
+				})
+			}})
+	}
+	for _, shape := range [][]int{{3, 4}, {1, 2}, {2, 3, 2}, {2, 2, 1, 3}, {0, 3}, {5, 1}, {2, 0}} {
+		axes := []int{0}
+		for i := 2; i < len(shape); i++ {
+			axes = append(axes, i)
+		}
+		inputs := []input{normal(shape...), normal(shape[1]), normal(shape[1])}
+		all = append(all, sample{op: "BatchNorm", name: fmt.Sprint(shape), inputs: inputs,
+			f: func(in ...*tensor) *tensor {
+				y, _, _ := ops.BatchNorm(in[0], in[1], in[2], eps)
+				return y
+			},
+			plain: func(in ...array) array {
+				mu, square := reduce(in[0], axes, mean), reduce(in[0], axes, variance(0))
+				return fill(shape, func(at []int) float64 {
+					c := at[1]
+					return (in[0].get(at...)-mu.v[c])/math.Sqrt(square.v[c]+eps)*in[1].v[c] + in[2].v[c]
+				})
+			}})
+		if numel(shape) == 0 { // the mean of nothing is NaN
+			continue
+		}
+		all = append(all, sample{op: "BatchNorm", name: fmt.Sprint(shape, " statistics"), inputs: inputs[:1],
+			f: func(in ...*tensor) *tensor {
+				ones := upload(in[0].Device(), in[0].DType(), fill(shape[1:2], func([]int) float64 { return 1 }))
+				_, mean, variance := ops.BatchNorm(in[0], ones, ones, eps)
+				return ops.Concat(0, mean, variance)
+			},
+			plain: func(in ...array) array {
+				mu, square := reduce(in[0], axes, mean), reduce(in[0], axes, variance(0))
+				return array{[]int{2 * shape[1]}, append(mu.v, square.v...)}
+			}})
+	}
+	return all
 }
