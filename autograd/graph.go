@@ -43,6 +43,7 @@ type node struct {
 	used     bool     // saved was released by a backward pass
 	outputs  int
 	retain   map[int]*Tensor // outputs whose gradients are wanted, by index
+	hooks    map[int][]*hook // by output
 }
 
 // Make returns a tensor for the result of an operation on the given inputs: on
