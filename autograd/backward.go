@@ -313,6 +313,9 @@ func (p *pass) visit(v *visit) {
 func (p *pass) propagate(v *visit) {
 	mark := p.scope.mark()
 	results := p.differentiate(v.node, v.grads)
+	if v.node.site != "" {
+		v.node.checkBackward(results, v.grads)
+	}
 	for i, g := range results {
 		if g != nil {
 			p.arrive(v.node.inputs[i], g, p.madeFor(i, results, mark))
