@@ -91,6 +91,7 @@ var refused = []struct {
 	{"captured loop variable", "for i := 0; i < 3; i++ {\ndefer func() { println(i) }()\n}", "captures loop variable i", "for i := 0; i < 3; i++ {\ndefer func(i int) { println(i) }(i)\n}"},
 	{"captured range variable", "for i, v := range []int{1} {\nf := func() int { return i * v }\nf()\n}", "captures loop variable v", "for _, v := range []int{1} {\nv := v\nf := func() int { return v }\nf()\n}"},
 	{"address of a loop variable", "var p []*int\nfor _, v := range []int{1} {\np = append(p, &v)\n}", "taken of loop variable v", "var p []*int\nv := []int{1}\nfor i := range v {\np = append(p, &v[0])\n_ = i\n}"},
+	{"unused import", "import \"fmt\"", "imported and not used", "import \"fmt\"\nfmt.Sprint()"},
 	{"type twice", "type t int\ntype t string", "redeclared", "type t int\ntype u string"},
 	{"two statements in a line", "x := 1; x++", "several statements", "x := 1\nx++"},
 	{"not Go", "x := := 1", "expected", "x := 1"},

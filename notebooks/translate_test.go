@@ -24,7 +24,7 @@ import (
 type program struct {
 	file    string
 	cells   int
-	imports map[string]bool // import specs as written
+	imports map[string]string // what an import says, with the line that first says it
 	top     strings.Builder
 	main    strings.Builder
 }
@@ -32,7 +32,7 @@ type program struct {
 // translate returns the notebook's program. Cells are named by file and number, from
 // 1, in every position. The calls in void, by cell, have no result to show.
 func translate(file string, cells []string, void map[int]bool) (*program, error) {
-	p := &program{file: file, cells: len(cells), imports: map[string]bool{}}
+	p := &program{file: file, cells: len(cells), imports: map[string]string{}}
 	for i, source := range cells {
 		if err := p.cell(i+1, source, void[i+1]); err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func (p *program) source() string {
 	}
 	sort.Strings(specs)
 	for _, spec := range specs {
-		fmt.Fprintf(&s, "import %s\n", spec)
+		fmt.Fprintf(&s, "%simport %s\n", p.imports[spec], spec)
 	}
 	fmt.Fprintf(&s, "%s\nfunc main() {\n%s%s}\n", p.top.String(), p.main.String(), strings.Repeat("}\n", p.cells))
 	return s.String()
@@ -129,7 +129,9 @@ func (p *program) declaration(fset *token.FileSet, at string, piece piece, file 
 				if s.Name != nil {
 					text = s.Name.Name + " " + text
 				}
-				p.imports[text] = true
+				if p.imports[text] == "" {
+					p.imports[text] = at
+				}
 			}
 		case ok && g.Tok == token.VAR:
 			fmt.Fprintf(&p.main, "%s%s\n", at, piece.text)
