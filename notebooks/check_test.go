@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -217,13 +216,17 @@ var newNames = sync.OnceValues(func() (map[string]int, error) { return addedSinc
 
 // addedSince returns the release, the 20 of Go 1.20, in which each identifier came
 // into the standard library, for those that came after the given one. They are named
-// as package.Name or package.Type.Member.
+// as package.Name or package.Type.Member. There are none where Go came as a module:
+// that has no lists.
 func addedSince(release int) (map[string]int, error) {
 	old, added := map[string]bool{}, map[string]int{}
-	folder := filepath.Join(runtime.GOROOT(), "api")
-	files, err := filepath.Glob(filepath.Join(folder, "go1*.txt"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no lists of the standard library's names in %s", folder)
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(root)), "api", "go1*.txt"))
+	if err != nil {
+		return nil, err
 	}
 	for _, path := range files {
 		n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "go1."), ".txt"))

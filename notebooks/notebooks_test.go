@@ -101,6 +101,9 @@ func TestRefused(t *testing.T) {
 	for _, c := range refused {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if names, err := newNames(); err == nil && len(names) == 0 && strings.Contains(c.says, " came with ") {
+				t.Skip("this Go has no lists of the standard library's names in $(go env GOROOT)/api")
+			}
 			// The cell at fault is the second, so that the message must find it.
 			_, err := check("bad.ipynb", []string{"1 + 1", c.bad})
 			if err == nil {
