@@ -134,6 +134,9 @@ var shown = []struct {
 	{"var err error\nerr", output{}},
 	{"type picture struct{ colour string }\nfunc (p picture) SVG() string { return \"<svg>\" + p.colour + \"</svg>\" }\nfunc (p picture) String() string { return p.colour }", output{}},
 	{"picture{\"red\"}", output{"", map[string]string{"image/svg+xml": "<svg>red</svg>", "text/plain": "red"}}},
+	{"func paint() (picture, error) { return picture{\"blue\"}, nil }\npaint()", output{"", map[string]string{"image/svg+xml": "<svg>blue</svg>", "text/plain": "blue"}}},
+	{"func two() (picture, int) { return picture{\"blue\"}, 2 }\ntwo()", output{"", map[string]string{"text/plain": "blue 2"}}},
+	{"type page struct{}\nfunc (p page) HTML() string { return \"<p>\" }\nfunc (p page) String() string { return \"page\" }\npage{}", output{"", map[string]string{"text/html": "<p>", "text/plain": "page"}}},
 	{"unused := 3", output{}},
 	{"for _, f := range []func(){func() { fmt.Println(\"done\") }} {\n\tf()\n}", output{"done\n", nil}},
 }

@@ -16,28 +16,28 @@ const separator = "\x1e"
 func end() { fmt.Print(separator, "{}\n") }
 
 // show ends a cell whose last expression has the given values. Like gophernotes it
-// displays nothing if all are nil, a picture if one value has one and the others are
-// nil, and text otherwise.
+// displays nothing if all are nil, a picture beside the text if one value has one and
+// the others are nil, and text otherwise.
 func show(values ...interface{}) {
-	data := map[string]string{}
-	some, drawn := 0, 0
+	var some []interface{}
 	for _, v := range values {
 		if v != nil {
-			some++
+			some = append(some, v)
 		}
-		if p, ok := v.(interface{ SVG() string }); ok {
+	}
+	data := map[string]string{}
+	if len(some) == 1 {
+		if p, ok := some[0].(interface{ SVG() string }); ok {
 			data["image/svg+xml"] = p.SVG()
-			drawn++
 		}
-		if p, ok := v.(interface{ HTML() string }); ok {
+		if p, ok := some[0].(interface{ HTML() string }); ok {
 			data["text/html"] = p.HTML()
-			drawn++
 		}
 	}
-	if drawn > 0 && some > 1 {
-		data = map[string]string{}
-	}
-	if some > 0 {
+	switch {
+	case len(data) > 0:
+		data["text/plain"] = fmt.Sprint(some[0])
+	case len(some) > 0:
 		data["text/plain"] = fmt.Sprint(values...)
 	}
 	line, err := json.Marshal(data)
