@@ -94,6 +94,9 @@ var refused = []struct {
 	{"unused import", "import \"fmt\"", "imported and not used", "import \"fmt\"\nfmt.Sprint()"},
 	{"type twice", "type t int\ntype t string", "redeclared", "type t int\ntype u string"},
 	{"two statements in a line", "x := 1; x++", "several statements", "x := 1\nx++"},
+	{"two declarations in a line", "var x int; var y int", "several statements", "var x, y int"},
+	{"function without a body", "func f()", "is not an expression", "func f() {}"},
+	{"field declared", "x := struct{ a int }{}\nx.a := 1", "non-name", "x := struct{ a int }{}\nx.a = 1"},
 	{"not Go", "x := := 1", "expected", "x := 1"},
 }
 

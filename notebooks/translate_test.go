@@ -84,9 +84,13 @@ func (p *program) cell(number int, source string, void bool) error {
 // the last piece.
 func (p *program) piece(number int, piece piece, last bool) (shown bool, err error) {
 	at := fmt.Sprintf("//line %s:%d\n", cellName(p.file, number), piece.line)
+	several := fmt.Errorf("%s:%d: several statements in a line", cellName(p.file, number), piece.line)
 	fset := token.NewFileSet()
 	if file, err := parser.ParseFile(fset, "", "package p\n"+at+piece.text, parser.SkipObjectResolution); err == nil {
-		p.declaration(fset, at, piece, file)
+		if len(file.Decls) != 1 {
+			return false, several
+		}
+		p.declaration(at, piece, file.Decls[0])
 		return false, nil
 	}
 	file, err := parser.ParseFile(fset, "", "package p; func _() {\n"+at+piece.text+"\n}", parser.SkipObjectResolution)
@@ -95,7 +99,7 @@ func (p *program) piece(number int, piece piece, last bool) (shown bool, err err
 	}
 	list := file.Decls[0].(*ast.FuncDecl).Body.List
 	if len(list) != 1 {
-		return false, fmt.Errorf("%s:%d: several statements in a line", cellName(p.file, number), piece.line)
+		return false, several
 	}
 	if _, ok := list[0].(*ast.ExprStmt); ok && last {
 		fmt.Fprintf(&p.main, "show(\n%s%s,\n)\n", at, piece.text)
@@ -103,47 +107,48 @@ func (p *program) piece(number int, piece piece, last bool) (shown bool, err err
 	}
 	fmt.Fprintf(&p.main, "%s%s\n", at, piece.text)
 	if a, ok := list[0].(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
-		for _, name := range a.Lhs {
-			p.use(name.(*ast.Ident))
+		for _, e := range a.Lhs {
+			if name, ok := e.(*ast.Ident); ok {
+				p.use(name)
+			}
 		}
 	}
 	return false, nil
 }
 
-func (p *program) declaration(fset *token.FileSet, at string, piece piece, file *ast.File) {
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
-			offset := func(pos token.Pos) int { return fset.PositionFor(pos, false).Offset - len("package p\n"+at) }
-			params, body := offset(f.Name.End()), offset(f.Body.Pos())
-			fmt.Fprintf(&p.main, "%svar %s func%s\n", at, f.Name.Name, piece.text[params:body])
-			fmt.Fprintf(&p.main, "%s%s = func%s\n", at, f.Name.Name, piece.text[params:])
-			p.use(f.Name)
-			continue
-		}
-		g, ok := d.(*ast.GenDecl)
-		switch {
-		case ok && g.Tok == token.IMPORT:
-			for _, spec := range g.Specs {
-				s := spec.(*ast.ImportSpec)
-				text := s.Path.Value
-				if s.Name != nil {
-					text = s.Name.Name + " " + text
-				}
-				if p.imports[text] == "" {
-					p.imports[text] = at
-				}
+func (p *program) declaration(at string, piece piece, d ast.Decl) {
+	f, ok := d.(*ast.FuncDecl)
+	if ok && f.Recv == nil {
+		params := int(f.Name.End() - f.Pos())
+		signature := piece.text[params:int(f.Type.End()-f.Pos())]
+		fmt.Fprintf(&p.main, "%svar %s func%s\n", at, f.Name.Name, signature)
+		fmt.Fprintf(&p.main, "%s%s = func%s\n", at, f.Name.Name, piece.text[params:])
+		p.use(f.Name)
+		return
+	}
+	g, _ := d.(*ast.GenDecl)
+	switch {
+	case ok || g.Tok == token.TYPE:
+		fmt.Fprintf(&p.top, "%s%s\n", at, piece.text)
+	case g.Tok == token.IMPORT:
+		for _, spec := range g.Specs {
+			s := spec.(*ast.ImportSpec)
+			text := s.Path.Value
+			if s.Name != nil {
+				text = s.Name.Name + " " + text
 			}
-		case ok && g.Tok == token.VAR:
-			fmt.Fprintf(&p.main, "%s%s\n", at, piece.text)
-			for _, spec := range g.Specs {
-				for _, name := range spec.(*ast.ValueSpec).Names {
+			if p.imports[text] == "" {
+				p.imports[text] = at
+			}
+		}
+	default:
+		fmt.Fprintf(&p.main, "%s%s\n", at, piece.text)
+		for _, spec := range g.Specs {
+			for _, name := range spec.(*ast.ValueSpec).Names {
+				if g.Tok == token.VAR {
 					p.use(name)
 				}
 			}
-		case ok && g.Tok == token.CONST:
-			fmt.Fprintf(&p.main, "%s%s\n", at, piece.text)
-		default:
-			fmt.Fprintf(&p.top, "%s%s\n", at, piece.text)
 		}
 	}
 }
