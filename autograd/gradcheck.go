@@ -29,9 +29,9 @@ func GradCheck(f func(in ...*Tensor) *Tensor, inputs ...*Tensor) error {
 		if x.DType() != device.Float64 {
 			return fmt.Errorf("autograd: GradCheck: input %d is %s; finite differences need float64", i, x.describe())
 		}
-		analytic := Jacobian(f, i, inputs...)
-		numeric := numericJacobian(f, i, inputs)
-		if err := compareJacobians(i, analytic, numeric, x.size); err != nil {
+		y := f(inputs...)
+		analytic, numeric := Jacobian(f, i, inputs...), numericJacobian(f, i, inputs, y.size)
+		if err := compareJacobians(i, y, x, analytic, numeric); err != nil {
 			return err
 		}
 	}
@@ -53,18 +53,9 @@ func GradGradCheck(f func(in ...*Tensor) *Tensor, inputs ...*Tensor) error {
 		}
 		first := func(in ...*Tensor) *Tensor {
 			n := len(in) - 1
-			target := alias(in[i])
 			args := append([]*Tensor{}, in[:n]...)
-			args[i] = target
-			y := f(args...)
-			if !y.RequiresGrad() {
-				panic("autograd: GradGradCheck: the result does not depend on an input that requires gradients")
-			}
-			g := Grad([]*Tensor{y}, []*Tensor{target}, []*Tensor{in[n]}, true)[0]
-			if g == nil {
-				return NewOn(y.Device(), []float64{0})
-			}
-			return g
+			args[i] = alias(in[i])
+			return gradients(f(args...), args[i:i+1], in[n])[0]
 		}
 		if err := GradCheck(first, all...); err != nil {
 			return fmt.Errorf("second order, input %d: %w", i, err)
@@ -73,44 +64,10 @@ func GradGradCheck(f func(in ...*Tensor) *Tensor, inputs ...*Tensor) error {
 	return nil
 }
 
-// Jacobian returns ∂f(inputs)/∂inputs[i] as a matrix with a row for each element of
-// the result and a column for each element of the input.
-func Jacobian(f func(in ...*Tensor) *Tensor, i int, inputs ...*Tensor) [][]float64 {
-	args := append([]*Tensor{}, inputs...)
-	args[i] = alias(inputs[i]) // also when f returns the input itself
-	y := f(args...)
-	rows := make([][]float64, y.size)
-	for r := range rows {
-		rows[r] = make([]float64, inputs[i].size)
-		if !y.RequiresGrad() {
-			continue
-		}
-		seed := make([]float64, y.size)
-		seed[r] = 1
-		g := (&pass{keep: true}).grad([]*Tensor{y}, []*Tensor{args[i]}, []*Tensor{seedLike(y, seed)})[0]
-		if g != nil {
-			rows[r] = g.Float64s()
-		}
-	}
-	return rows
-}
-
-func seedLike(y *Tensor, seed []float64) *Tensor {
-	if y.DType() == device.Float64 {
-		return newTensor(y.Device(), nil, seed, y.shape)
-	}
-	s := make([]float32, len(seed))
-	for i, v := range seed {
-		s[i] = float32(v)
-	}
-	return newTensor(y.Device(), nil, s, y.shape)
-}
-
-func numericJacobian(f func(in ...*Tensor) *Tensor, i int, inputs []*Tensor) *mat.Dense {
+func numericJacobian(f func(in ...*Tensor) *Tensor, i int, inputs []*Tensor, size int) *mat.Dense {
 	x := inputs[i]
 	at := x.Float64s()
 	args := append([]*Tensor{}, inputs...)
-	size := f(inputs...).size
 	if size == 0 || x.size == 0 {
 		return nil
 	}
@@ -122,10 +79,10 @@ func numericJacobian(f func(in ...*Tensor) *Tensor, i int, inputs []*Tensor) *ma
 	return jac
 }
 
-func compareJacobians(input int, analytic [][]float64, numeric *mat.Dense, columns int) error {
+func compareJacobians(input int, y, x *Tensor, analytic [][]float64, numeric *mat.Dense) error {
 	worst, at := 0.0, [2]int{-1, -1}
 	for r := range analytic {
-		for c := 0; c < columns; c++ {
+		for c := range analytic[r] {
 			a, n := analytic[r][c], numeric.At(r, c)
 			excess := math.Abs(a-n) / (checkAbsolute + checkRelative*math.Max(math.Abs(n), math.Abs(a)))
 			if math.IsNaN(a) != math.IsNaN(n) {
@@ -137,8 +94,18 @@ func compareJacobians(input int, analytic [][]float64, numeric *mat.Dense, colum
 		}
 	}
 	if worst > 1 {
-		return fmt.Errorf("autograd: gradient of output element %d with respect to element %d of input %d is %.9g, finite differences say %.9g",
-			at[0], at[1], input, analytic[at[0]][at[1]], numeric.At(at[0], at[1]))
+		r, c := at[0], at[1]
+		return fmt.Errorf("autograd: gradient of element %v of the result %s with respect to element %v of input %d %s is %.9g, finite differences say %.9g",
+			indices(r, y), y.describe(), indices(c, x), input, x.describe(), analytic[r][c], numeric.At(r, c))
 	}
 	return nil
+}
+
+// indices returns where element i of t is, a number for each dimension.
+func indices(i int, t *Tensor) []int {
+	at := make([]int, len(t.shape))
+	for d := len(at) - 1; d >= 0; d-- {
+		at[d], i = i%t.shape[d], i/t.shape[d]
+	}
+	return at
 }

@@ -22,6 +22,7 @@ type Tensor struct {
 	index    int     // which of node's outputs it is
 	requires bool    // a leaf that gradients are wanted for
 	origin   *Tensor // the leaf that this header brought into a scope
+	name     string  // in pictures of the graph
 
 	grad *gradient // what the method Backward collected
 }
