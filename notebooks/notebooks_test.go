@@ -16,7 +16,8 @@ import (
 
 	// What the cells import, so that a change there is not answered by a cached result.
 	_ "github.com/muppet-go/muppet/autograd"
-	_ "github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/device"
+	_ "github.com/muppet-go/muppet/device/reference"
 	_ "github.com/muppet-go/muppet/nn"
 	_ "github.com/muppet-go/muppet/ops"
 	_ "github.com/muppet-go/muppet/optim"
@@ -27,6 +28,7 @@ func TestNotebooks(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no notebooks: %v", err)
 	}
+	t.Logf("on device %s", device.Default().Name()) // and so a result on another is not cached
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()

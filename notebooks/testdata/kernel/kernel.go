@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	_ "github.com/muppet-go/muppet/device/reference" // for MUPPET_DEVICE=reference
 )
 
 // Endings of a cell: on standard output, a record separator, what is displayed as
