@@ -113,6 +113,10 @@ type pass struct {
 	leaf        func(t, grad *Tensor, own bool) // where Backward's gradients go
 	scope       *Scope                          // of all gradients: the outputs' innermost
 	visits      map[*node]*visit
+
+	inner   bool                // a part of another pass, which will run the leaves' hooks
+	waits   []*Tensor           // leaves with hooks, as they were reached
+	waiting map[*Tensor]*Tensor // their gradients so far
 }
 
 // visit is what a pass knows of a node.
@@ -139,6 +143,7 @@ func (p *pass) run(outputs, gradOutputs []*Tensor) {
 	for i := len(order) - 1; i >= 0; i-- {
 		p.visit(order[i])
 	}
+	p.deliver()
 	for _, g := range p.targets {
 		if g != nil {
 			g.store.settle()
@@ -237,6 +242,10 @@ func (p *pass) arrive(t, g *Tensor, own bool) {
 		panic(fmt.Sprintf("autograd: gradient %s arrived at %s of %s", g.describe(), t.describe(), name))
 	}
 	if t.node == nil {
+		if len(key(t).hooks) > 0 && !p.inner {
+			p.wait(key(t), g)
+			return
+		}
 		if p.targets == nil {
 			p.leaf(key(t), g, own)
 			return
@@ -277,6 +286,10 @@ func (p *pass) visit(v *visit) {
 		if g == nil {
 			continue
 		}
+		if hooks := n.hooks[i]; len(hooks) > 0 {
+			g = p.hooked(hooks, g)
+			v.grads[i] = g
+		}
 		if t := n.retain[i]; t != nil && p.leaf != nil {
 			p.leaf(t, g, false)
 		}
@@ -300,6 +313,9 @@ func (p *pass) visit(v *visit) {
 func (p *pass) propagate(v *visit) {
 	mark := p.scope.mark()
 	results := p.differentiate(v.node, v.grads)
+	if v.node.site != "" {
+		v.node.checkBackward(results, v.grads)
+	}
 	for i, g := range results {
 		if g != nil {
 			p.arrive(v.node.inputs[i], g, p.madeFor(i, results, mark))

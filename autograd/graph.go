@@ -43,6 +43,8 @@ type node struct {
 	used     bool     // saved was released by a backward pass
 	outputs  int
 	retain   map[int]*Tensor // outputs whose gradients are wanted, by index
+	hooks    map[int][]*hook // by output
+	site     string          // the program's line that called it, in a scope that detects anomalies
 }
 
 // Make returns a tensor for the result of an operation on the given inputs: on
@@ -81,6 +83,10 @@ func Apply(rule Rule, outputs, inputs, saved []*Tensor) {
 	n := &node{rule: rule, inputs: slices.Clone(inputs), saved: slices.Clone(saved), versions: make([]uint64, len(saved)), outputs: len(outputs)}
 	for i, t := range outputs {
 		t.node, t.index = n, i
+	}
+	if s := outputs[0].scope; s != nil && s.anomaly {
+		n.site = callSite()
+		checkForward(rule, outputs, inputs, n.site)
 	}
 	for i, t := range saved {
 		n.versions[i] = t.store.version

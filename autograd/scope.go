@@ -11,10 +11,11 @@ import (
 // one goroutine. With a nil *Scope its methods do nothing special: tensors are then
 // garbage collected.
 type Scope struct {
-	parent *Scope
-	noGrad bool
-	live   []*storage // in the order they were made; some may have gone back already
-	pool   *pool
+	parent  *Scope
+	noGrad  bool
+	anomaly bool       // see DetectAnomaly
+	live    []*storage // in the order they were made; some may have gone back already
+	pool    *pool
 }
 
 // pool keeps memory that went back, by size class.
@@ -37,7 +38,7 @@ func (s *Scope) Sub() *Scope {
 	if s == nil {
 		return nil
 	}
-	return &Scope{parent: s, noGrad: s.noGrad, pool: s.pool}
+	return &Scope{parent: s, noGrad: s.noGrad, anomaly: s.anomaly, pool: s.pool}
 }
 
 // NoGrad makes operations on the scope's tensors record nothing, for inference,

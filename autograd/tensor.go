@@ -24,6 +24,8 @@ type Tensor struct {
 	origin   *Tensor // the leaf that this header brought into a scope
 	name     string  // in pictures of the graph
 
+	hooks []*hook // of a leaf
+
 	grad *gradient // what the method Backward collected
 }
 
