@@ -96,8 +96,8 @@ func shapes(t *testing.T, svg string) (boxes []rect, edges []string, texts []str
 // TestGraphSVG looks at where things are: boxes apart, and no edge through one.
 func TestGraphSVG(t *testing.T) {
 	boxes, edges, texts := shapes(t, network().Graph().SVG())
-	if len(boxes) != 14 {
-		t.Errorf("%d boxes, want 14", len(boxes))
+	if len(boxes) != 13 {
+		t.Errorf("%d boxes, want 13", len(boxes))
 	}
 	for _, want := range []string{"b<1>", "x", "matmul", "gelu", "[4 8] float32", "loss = "} {
 		if !strings.Contains(strings.Join(texts, "|"), want) {

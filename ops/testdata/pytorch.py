@@ -127,6 +127,11 @@ def narrow(x, name):
     return x[0].narrow(axis, start, end - start)
 
 
+def batch_statistics(x):
+    axes = [0, *range(2, x.dim())]
+    return torch.cat([x.mean(axes), x.var(axes, correction=0)])
+
+
 def index_add(x, index, n):
     return torch.zeros(n, *x.shape[1:], dtype=x.dtype).index_add(0, torch.tensor(index, dtype=torch.long), x)
 
@@ -143,6 +148,7 @@ OPERATIONS = {
     "ArgMax": lambda x, n: x[0].argmax(settings(n)[1]),
     "ArgMin": lambda x, n: x[0].argmin(settings(n)[1]),
     "BCEWithLogits": lambda x, _: F.binary_cross_entropy_with_logits(x[0], x[1]),
+    "BatchNorm": lambda x, n: batch_statistics(x[0]) if kind(n) else F.batch_norm(x[0], None, None, x[1], x[2], training=True, eps=1e-2),
     "BiasGELU": lambda x, _: gelu(x[0] + x[1]),
     "Clamp": lambda x, n: x[0].clamp(min=0.1) if kind(n) == "one side" else x[0].clamp(-0.5, 1),
     "Concat": lambda x, n: torch.cat(x, settings(n)[0] if isinstance(settings(n)[0], int) else 0),
@@ -197,6 +203,7 @@ OPERATIONS = {
     "Permute": lambda x, n: x[0].permute(settings(n)[1]),
     "Pointwise": lambda x, n: F.mish(x[0]) if n == "mish" else x[0] * x[1] + x[2] * x[2] * x[0],
     "Pow": lambda x, _: x[0] ** x[1],
+    "RMSNorm": lambda x, _: F.rms_norm(x[0], x[0].shape[-1:], x[1], 1e-2),
     "ReLU": lambda x, _: x[0].relu(),
     "Repeat": lambda x, n: x[0].repeat(settings(n)[1]),
     "Reshape": lambda x, n: x[0].reshape(settings(n)[1]),
@@ -246,7 +253,7 @@ def main():
         x = [torch.tensor(i["values"]).reshape(i["shape"]).requires_grad_() for i in s["inputs"]]
         try:
             y = f(x, name)
-        except KeyError:  # a name that is not in the tables above, or has no list
+        except (KeyError, ValueError):  # a name that is not in the tables above, or PyTorch refuses
             continue
         if y.numel() == 0 or not y.isfinite().all():  # JSON has neither
             continue
