@@ -34,7 +34,15 @@ type Parameter struct {
 	Tensor  *autograd.Tensor
 	NoDecay bool     // weight decay leaves it alone
 	Parts   []string // names of its row blocks in the state dict, if it stands for several tensors
+
+	// Factors on an optimiser's learning rate and weight decay, for the caller to
+	// set; 0 means 1.
+	LRScale, DecayScale float64
 }
+
+// Freeze makes the parameter a constant: it gets no gradient, and optimisers leave it
+// alone. Its Tensor's RequireGrad ends that.
+func (p *Parameter) Freeze() { *p.Tensor = *p.Tensor.Detach() }
 
 // Parameters returns the parameters of model, a pointer to a struct, in the order of
 // its fields. It panics for a field whose tag cannot be followed, if two parameters
