@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/ops"
 	"github.com/muppet-go/muppet/optim"
@@ -44,4 +45,51 @@ func Example() {
 	// fc2.weight [2 8]
 	// fc2.bias [2]
 	// [0 1 1 0]
+}
+
+// A perceptron with dropout. The state dict's names are the layers' indices.
+func ExampleSequential() {
+	key := autograd.NewKey(1)
+	model := nn.Sequential{
+		nn.NewLinear(4, 16, key.Fold("in")),
+		nn.Func(ops.ReLU),
+		nn.Dropout{P: 0.1},
+		nn.NewLinear(16, 2, key.Fold("out")),
+	}
+	for _, e := range nn.StateDict(model) {
+		fmt.Println(e.Name, e.Tensor.Shape())
+	}
+	x := nn.Normal(key.Fold("x"), 0, 1, 3, 4)
+	step := 7
+	train := model.ForwardTrain(x, key.Fold("dropout").FoldInt(step))
+	fmt.Println(train.Shape(), model.Forward(x).Shape())
+	// Output:
+	// 0.weight [16 4]
+	// 0.bias [16]
+	// 3.weight [2 16]
+	// 3.bias [2]
+	// [3 2] [3 2]
+}
+
+// Attention between the rows of two sequences, packed without padding: what the second
+// sequence says does not change the first.
+func ExampleSelfAttention() {
+	key := autograd.NewKey(1)
+	attention := nn.NewSelfAttention(8, 2, key.Fold("attention"))
+	segs := device.NewSegments(3, 2)
+	first, second := nn.Normal(key.Fold("first"), 0, 1, 3, 8), nn.Normal(key.Fold("second"), 0, 1, 2, 8)
+	y := attention.Forward(ops.Concat(0, first, second), segs, nil)
+	z := attention.Forward(ops.Concat(0, first, ops.Scale(second, 5)), segs, nil)
+	fmt.Println(y.Shape())
+	for i := 0; i < 5; i++ {
+		same := ops.Max(ops.Abs(ops.Slice(ops.Sub(y, z), 0, i, i+1)), 1).Item() == 0
+		fmt.Println(i, same)
+	}
+	// Output:
+	// [5 8]
+	// 0 true
+	// 1 true
+	// 2 true
+	// 3 false
+	// 4 false
 }

@@ -24,8 +24,8 @@ func (l *RMSNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 }
 
 // BatchNorm normalises each channel, axis 1, of a batch; see ops.BatchNorm. It keeps
-// running estimates of the channels' means and variances, with which Evaluate
-// normalises whatever else is in the batch. Like everything that is written in place they
+// running estimates of the channels' means and variances, with which Forward normalises
+// whatever else is in the batch. Like everything that is written in place they
 // belong to one goroutine.
 type BatchNorm struct {
 	Weight      *autograd.Tensor `name:"weight,nodecay"`
@@ -46,10 +46,10 @@ func NewBatchNorm(channels int) *BatchNorm {
 	}
 }
 
-// Forward normalises x [n, channels, ...] by its own mean and variance, and moves the
-// running estimates towards them: it is for training. It panics for a batch of one
-// element a channel, whose variance cannot be estimated.
-func (l *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
+// ForwardTrain normalises x [n, channels, ...] by its own mean and variance, and moves the
+// running estimates towards them. It draws nothing by the key. It panics for a batch of
+// one element a channel, whose variance cannot be estimated.
+func (l *BatchNorm) ForwardTrain(x *autograd.Tensor, _ device.Key) *autograd.Tensor {
 	y, mean, variance := ops.BatchNorm(x, l.Weight, l.Bias, l.Eps)
 	n := x.Len() / max(mean.Len(), 1)
 	if n < 2 {
@@ -72,9 +72,9 @@ var runningProgram = device.NewProgram("running", 4, func(b *device.Builder, in 
 	return []device.Value{towards(in[0], in[2]), towards(in[1], b.Mul(in[3], b.Param(1)))}
 })
 
-// Evaluate normalises x [n, channels, ...] by the running estimates, which it does not
-// change: it is for inference.
-func (l *BatchNorm) Evaluate(x *autograd.Tensor) *autograd.Tensor {
+// Forward normalises x [n, channels, ...] by the running estimates, which it does not
+// change.
+func (l *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	if len(x.Shape()) < 2 || x.Dim(1) != l.RunningMean.Len() {
 		panic(fmt.Sprintf("nn: BatchNorm: shape %v, want %d channels on axis 1", x.Shape(), l.RunningMean.Len()))
 	}

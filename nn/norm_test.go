@@ -22,30 +22,30 @@ func TestNorms(t *testing.T) {
 
 	l := NewBatchNorm(2)
 	l.Weight, l.Bias = autograd.New([]float32{1.5, -1}).RequireGrad(), autograd.New([]float32{0.5, 0}).RequireGrad()
-	near(t, "BatchNorm", l.Forward(batch(4, 2)), []int{4, 2},
+	near(t, "BatchNorm", l.ForwardTrain(batch(4, 2), autograd.Key{}), []int{4, 2},
 		-0.47641546, 0.21821782, 1.08584929, 1.52752483, 2.6481142, -0.65465355, -1.25754786, -1.09108925)
 	near(t, "running mean", l.RunningMean, []int{2}, 0.225, 0.3)
 	near(t, "running variance", l.RunningVar, []int{2}, 1.39166665, 3.70000005)
-	near(t, "BatchNorm of 3 axes", l.Forward(batch(2, 2, 2)), []int{2, 2, 2},
+	near(t, "BatchNorm of 3 axes", l.ForwardTrain(batch(2, 2, 2), autograd.Key{}), []int{2, 2, 2},
 		-1.31901503, -0.59140909, -0.28536499, 1.31267905, 1.59140897, 2.31901503, 0.39951101, -1.42682505)
 	near(t, "running mean", l.RunningMean, []int{2}, 0.5525, 0.445)
 	near(t, "running variance", l.RunningVar, []int{2}, 1.81916654, 5.88833332)
-	for range 2 { // Evaluate changes nothing
-		near(t, "Evaluate", l.Evaluate(batch(4, 2)), []int{4, 2},
+	for range 2 { // inference changes nothing
+		near(t, "inference", l.Forward(batch(4, 2)), []int{4, 2},
 			0.99767619, -0.64081669, 3.2219274, 1.83178782, 5.44617891, -2.28921986, -0.11444943, -3.11342120)
 	}
-	near(t, "Evaluate of 3 axes", l.Evaluate(batch(2, 2, 2)), []int{2, 2, 2},
+	near(t, "inference of 3 axes", l.Forward(batch(2, 2, 2)), []int{2, 2, 2},
 		0.99767619, 2.10980177, -1.05291748, 1.83178782, 5.44617891, 6.55830431, 0.18338484, -3.1134212)
-	near(t, "Evaluate of nothing", l.Evaluate(autograd.Zeros(0, 2)), []int{0, 2})
+	near(t, "inference of nothing", l.Forward(autograd.Zeros(0, 2)), []int{0, 2})
 }
 
-// TestBatchNormGradients: of the layer in both modes, and Forward's are not disturbed by
+// TestBatchNormGradients: of the layer in both modes, and ForwardTrain's are not disturbed by
 // the running estimates that it changes.
 func TestBatchNormGradients(t *testing.T) {
 	two := func(a, b float64) *autograd.Tensor { return autograd.New([]float64{a, b}).RequireGrad() }
 	l := &BatchNorm{Eps: 1e-2, Momentum: 0.1, RunningMean: two(0.5, -1).Detach(), RunningVar: two(2, 3).Detach()}
 	x := autograd.New([]float64{1, 2, 3, -4, 5, 6}, 3, 2).RequireGrad()
-	for name, f := range map[string]func(x *autograd.Tensor) *autograd.Tensor{"Forward": l.Forward, "Evaluate": l.Evaluate} {
+	for name, f := range map[string]func(x *autograd.Tensor) *autograd.Tensor{"training": func(x *autograd.Tensor) *autograd.Tensor { return l.ForwardTrain(x, autograd.Key{}) }, "inference": l.Forward} {
 		f := func(in ...*autograd.Tensor) *autograd.Tensor {
 			l.Weight, l.Bias = in[1], in[2]
 			return f(in[0])
@@ -65,11 +65,11 @@ func TestBatchNormPanics(t *testing.T) {
 		f    func()
 		want string
 	}{
-		{func() { l.Forward(autograd.Zeros(1, 2)) }, "nn: BatchNorm: shape [1 2] has 1 elements a channel"},
-		{func() { l.Forward(autograd.Zeros(0, 2)) }, "nn: BatchNorm: shape [0 2] has 0 elements a channel"},
-		{func() { l.Forward(autograd.Zeros(2, 3)) }, "ops: BatchNorm: [2 3] float32"},
-		{func() { l.Evaluate(autograd.Zeros(2, 3)) }, "nn: BatchNorm: shape [2 3], want 2 channels"},
-		{func() { l.Evaluate(autograd.Zeros(2)) }, "nn: BatchNorm: shape [2], want 2 channels"},
+		{func() { l.ForwardTrain(autograd.Zeros(1, 2), autograd.Key{}) }, "nn: BatchNorm: shape [1 2] has 1 elements a channel"},
+		{func() { l.ForwardTrain(autograd.Zeros(0, 2), autograd.Key{}) }, "nn: BatchNorm: shape [0 2] has 0 elements a channel"},
+		{func() { l.ForwardTrain(autograd.Zeros(2, 3), autograd.Key{}) }, "ops: BatchNorm: [2 3] float32"},
+		{func() { l.Forward(autograd.Zeros(2, 3)) }, "nn: BatchNorm: shape [2 3], want 2 channels"},
+		{func() { l.Forward(autograd.Zeros(2)) }, "nn: BatchNorm: shape [2], want 2 channels"},
 	} {
 		func() {
 			defer func() {
@@ -108,7 +108,7 @@ func TestBuffers(t *testing.T) {
 		t.Errorf("state dict %v, want %v", dict, want)
 	}
 
-	m.Norm.Forward(batch(4, 2))
+	m.Norm.ForwardTrain(batch(4, 2), autograd.Key{})
 	path := filepath.Join(t.TempDir(), "model")
 	if err := Save(path, m); err != nil {
 		t.Fatal(err)
@@ -119,4 +119,16 @@ func TestBuffers(t *testing.T) {
 	}
 	near(t, "loaded mean", loaded.Norm.RunningMean, []int{2}, 0.225, 0.3)
 	near(t, "loaded variance", loaded.Norm.RunningVar, []int{2}, m.Norm.RunningVar.Float64s()...)
+}
+
+// TestBatchNormInSequence: training reaches it through the layers around it.
+func TestBatchNormInSequence(t *testing.T) {
+	l := NewBatchNorm(2)
+	s := Sequential{Sequential{l}, Dropout{0.5}}
+	s.Forward(batch(4, 2))
+	near(t, "running mean", l.RunningMean, []int{2}, 0, 0)
+	s.ForwardTrain(batch(4, 2), autograd.NewKey(1))
+	if m := l.RunningMean.Float32s(); m[0] == 0 && m[1] == 0 {
+		t.Error("training did not move the running mean")
+	}
 }

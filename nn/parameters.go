@@ -1,22 +1,3 @@
-// Package nn has the building blocks of models.
-//
-// A model is a struct. Its parameters are the tensors in fields with a name tag,
-// found through nested structs, pointers, slices and maps of them; the tags, joined
-// by dots, are the names of the state dict:
-//
-//	type MLP struct {
-//		Hidden *nn.Linear `name:"fc1"` // fc1.weight, fc1.bias
-//		Out    *nn.Linear `name:"fc2"`
-//	}
-//
-// A tag of "" adds nothing to the name. The members of a slice are named by their
-// index, those of a map by their key, a string. A field without a tag has no
-// parameters, even if it is embedded, and a nil pointer has none.
-//
-// A tag may end in ",nodecay": weight decay then leaves the parameters alone. Tensors
-// whose tag ends in ",buffer" are saved with the parameters but not trained. A tensor's
-// tag of names joined by "|" stands for a tensor whose rows are that many tensors of the
-// state dict, one below the other.
 package nn
 
 import (
@@ -29,7 +10,7 @@ import (
 	"github.com/muppet-go/muppet/autograd"
 )
 
-// A Parameter is a tensor of a model that is trained.
+// A Parameter is a tensor of a model.
 type Parameter struct {
 	Name    string // unique in the model; for several tensors, their names joined by "|"
 	Tensor  *autograd.Tensor
@@ -47,9 +28,9 @@ type Parameter struct {
 // made afterwards leave it out. Its Tensor's RequireGrad ends that.
 func (p *Parameter) Freeze() { *p.Tensor = *p.Tensor.Detach() }
 
-// Parameters returns the parameters of model, a pointer to a struct, in the order of
-// its fields. It panics for a field whose tag cannot be followed, if two parameters
-// have the same name, and if one tensor is two parameters (an optimiser would change
+// Parameters returns the parameters of model, a pointer to a struct or a Sequential, in
+// the order of its fields. It panics for a field whose tag cannot be followed, if two
+// parameters have the same name, and if one tensor is two parameters (an optimiser would change
 // it twice): of weights that a model shares, tag one.
 func Parameters(model any) []*Parameter {
 	return slices.DeleteFunc(collect(model), func(p *Parameter) bool { return p.buffer })
@@ -137,6 +118,7 @@ func (c *collector) collect(v reflect.Value, names []string, opts options) {
 		for _, k := range keys {
 			c.collect(v.MapIndex(k), []string{join(prefix, k.String())}, opts)
 		}
+	case reflect.Func: // a layer without parameters
 	default:
 		panic(fmt.Sprintf("nn: Parameters: %q is a %s; want tensors, structs, slices or maps of them", prefix, v.Type()))
 	}
