@@ -8,8 +8,7 @@ import (
 	"github.com/muppet-go/muppet/device"
 )
 
-// CrossEntropyConfig is what CrossEntropyWith does beyond CrossEntropy. The zero value is
-// nothing.
+// CrossEntropyConfig is what CrossEntropyWith does beyond CrossEntropy: nothing, if zero.
 type CrossEntropyConfig struct {
 	Weight         *Tensor // [classes]: what a row counts by its label, 1 if nil
 	LabelSmoothing float64 // the share of the target, 0 to 1, that is spread evenly over all classes
@@ -18,7 +17,8 @@ type CrossEntropyConfig struct {
 // CrossEntropy returns the mean cost, -log softmax(logits)[label], of choosing labels, an
 // int32 vector [n], among the classes of logits [n, classes]. Rows with a negative label
 // are ignored: the mean is over the others, and NaN if there are none. A label beyond the
-// classes panics with a *device.Error. SegmentCrossEntropy gives the cost of each row.
+// classes panics with a *device.Error. For other reductions SegmentCrossEntropy gives the
+// cost of each row.
 func CrossEntropy(logits, labels *Tensor) *Tensor {
 	return CrossEntropyWith(logits, labels, CrossEntropyConfig{})
 }

@@ -1,7 +1,9 @@
 package ops_test
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
@@ -112,10 +114,29 @@ func TestComparisonsAreFlat(t *testing.T) {
 }
 
 func TestClampPanics(t *testing.T) {
+	wantPanic(t, "ops: Clamp: bounds NaN and 1", func() { ops.Clamp(autograd.Zeros(1), math.NaN(), 1) })
+}
+
+// wantPanic fails unless f panics with a message that contains want.
+func wantPanic(t *testing.T, want string, f func()) {
+	t.Helper()
 	defer func() {
-		if r := recover(); r != "ops: Clamp: bounds NaN and 1" {
-			t.Errorf("panic is %v", r)
+		t.Helper()
+		if r := fmt.Sprint(recover()); !strings.Contains(r, want) {
+			t.Errorf("panic %q, want %q in it", r, want)
 		}
 	}()
-	ops.Clamp(autograd.Zeros(1), math.NaN(), 1)
+	f()
+}
+
+// TestFloat32Extremes: in the working type exponentials overflow beyond 89 and cubes
+// beyond 1e13. Far out these are 0 and x, with slopes 0 and 1.
+func TestFloat32Extremes(t *testing.T) {
+	for name, f := range map[string]func(*tensor) *tensor{"SiLU": ops.SiLU, "Softplus": ops.Softplus, "GELUTanh": ops.GELUTanh} {
+		x := autograd.New([]float32{-1e30, -1e15, -200, 200, 1e15, 1e30}).RequireGrad()
+		y := f(x)
+		same(t, name, ops.Div(y, autograd.New([]float32{1, 1, 1, 200, 1e15, 1e30})).Float64s(), []float64{0, 0, 0, 1, 1, 1})
+		ops.Sum(y).Backward()
+		same(t, name+" gradient", x.Grad().Float64s(), []float64{0, 0, 0, 1, 1, 1})
+	}
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/muppet-go/muppet/device"
 )
 
-// The losses that compare two tensors element by element. Each is a mean; for the
-// elements themselves or their sum, write the formula in its comment with operations:
-// Sum(Abs(Sub(x, y))). Operands must have one shape: broadcasting [n] to [n, 1] is a
-// well-known way to train on the wrong loss.
+// The losses that compare two tensors element by element. Operands must have one shape:
+// broadcasting [n] with [n, 1] is a well-known way to train on the wrong loss.
 
-// MSELoss returns the mean of (x - y)² over all elements of two tensors of one shape.
-// The mean of nothing is NaN.
+// MSELoss returns the mean of (x - y)² over all elements of two tensors of one shape, NaN
+// for none. For the sum take Sum(Mul(d, d)) of d = Sub(x, y), and likewise for other
+// reductions.
 func MSELoss(x, y *Tensor) *Tensor { return meanLoss("MSELoss", squaredDifferenceProgram, nil, x, y) }
 
-// L1Loss returns the mean of |x - y| over all elements of two tensors of one shape.
+// L1Loss returns the mean of |x - y| over all elements of two tensors of one shape, NaN
+// for none. For other reductions start from Abs(Sub(x, y)).
 func L1Loss(x, y *Tensor) *Tensor { return meanLoss("L1Loss", l1Program, nil, x, y) }
 
 // HuberLoss returns the mean over all elements of two tensors of one shape of ½·d² where
-// d = |x - y| is at most delta, and delta·(d - ½·delta) elsewhere (Huber, 1964). It panics
-// unless delta is positive.
+// d = |x - y| is at most delta, and delta·(d - ½·delta) elsewhere (Huber, 1964). The sum is
+// that times the number of elements. It panics unless delta is positive.
 func HuberLoss(x, y *Tensor, delta float64) *Tensor {
 	if !(delta > 0) {
 		panic(fmt.Sprintf("ops: HuberLoss: delta %g, want more than 0", delta))
@@ -32,14 +32,16 @@ func HuberLoss(x, y *Tensor, delta float64) *Tensor {
 
 // BCEWithLogits returns the mean over all elements of the binary cross entropy of the
 // probabilities Sigmoid(logits) and targets of the same shape, probabilities too:
-// -t·log σ(x) - (1-t)·log(1 - σ(x)), which is Softplus(x) - t·x.
+// -t·log σ(x) - (1-t)·log(1 - σ(x)). For other reductions start from the equal
+// Sub(Softplus(x), Mul(t, x)).
 func BCEWithLogits(logits, targets *Tensor) *Tensor {
 	return meanLoss("BCEWithLogits", bceProgram, nil, logits, targets)
 }
 
 // KLDiv returns the Kullback-Leibler divergence Σ q·(log q - logp), from the logarithm of
 // one distribution and another of the same shape, divided by the first dimension: the
-// mean over a batch. Where q is 0 the term is 0, and so are its gradients, whatever logp.
+// mean over a batch (PyTorch's "batchmean"). Where q is 0 the term is 0, and so are its
+// gradients, whatever logp.
 func KLDiv(logp, q *Tensor) *Tensor {
 	sameShape("KLDiv", logp, q)
 	sum := Sum(run(klProgram, nil, nil, logp, q)[0])

@@ -3,7 +3,6 @@ package ops_test
 import (
 	"fmt"
 	"math"
-	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
@@ -141,13 +140,6 @@ func TestLossPanics(t *testing.T) {
 		{with(ops.CrossEntropyConfig{Weight: i(1, 2, 3)}), "ops: CrossEntropy: logits and weights [2 3] float32, [3] int32"},
 		{with(ops.CrossEntropyConfig{LabelSmoothing: 1.5}), "ops: CrossEntropy: label smoothing 1.5"},
 	} {
-		func() {
-			defer func() {
-				if r := fmt.Sprint(recover()); !strings.Contains(r, c.want) {
-					t.Errorf("panic %q, want %q in it", r, c.want)
-				}
-			}()
-			c.f()
-		}()
+		wantPanic(t, c.want, c.f)
 	}
 }

@@ -2,7 +2,6 @@ package ops_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
@@ -43,14 +42,7 @@ func TestNormPanics(t *testing.T) {
 		{func() { ops.BatchNorm(f(3, 2), f(3), f(2), 0) }, "ops: BatchNorm: [3 2] float32, [3] float32"},
 		{func() { ops.BatchNorm(f(2, 3), f(3), double, 0) }, "[3] float64"},
 	} {
-		func() {
-			defer func() {
-				if r := fmt.Sprint(recover()); !strings.Contains(r, c.want) {
-					t.Errorf("panic %q, want %q in it", r, c.want)
-				}
-			}()
-			c.f()
-		}()
+		wantPanic(t, c.want, c.f)
 	}
 }
 
