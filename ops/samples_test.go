@@ -51,6 +51,7 @@ func samples() []sample {
 	all = append(all, indexSamples()...)
 	all = append(all, gatherSamples()...)
 	all = append(all, productSamples()...)
+	all = append(all, einsumSamples()...)
 	all = append(all, normSamples()...)
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
