@@ -32,6 +32,8 @@ type Call struct {
 	Inputs []*Tensor // for shapes and types: their memory may have gone back
 	Saved  []*Tensor // what Apply was told to save
 	Needs  []bool    // which inputs' gradients are wanted
+
+	graph bool // the gradient gets a graph
 }
 
 // node is a recorded operation.
@@ -100,7 +102,7 @@ func (n *node) call(withGraph bool) *Call {
 	if n.used {
 		panic(fmt.Sprintf("autograd: %s: backward through the same graph a second time; the first pass released what it had saved (use Grad with createGraph to keep it)", n.rule.Name()))
 	}
-	c := &Call{Inputs: n.inputs, Saved: make([]*Tensor, len(n.saved)), Needs: make([]bool, len(n.inputs))}
+	c := &Call{Inputs: n.inputs, Saved: make([]*Tensor, len(n.saved)), Needs: make([]bool, len(n.inputs)), graph: withGraph}
 	for i, t := range n.saved {
 		if t.store.version != n.versions[i] {
 			panic(fmt.Sprintf("autograd: %s: saved %s was changed by Mutate between forward and backward (version %d, saved at %d)",
