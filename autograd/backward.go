@@ -130,7 +130,7 @@ type visit struct {
 
 func (p *pass) run(outputs, gradOutputs []*Tensor) {
 	for _, y := range outputs {
-		p.scope = innermost(p.scope, y.scope, "Grad")
+		p.scope = innermost(p.scope, y.scope, outputs...)
 	}
 	order := p.order(outputs)
 	for i, y := range outputs {

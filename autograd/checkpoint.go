@@ -23,7 +23,7 @@ func (s *Scope) Checkpoint(f func(in ...*Tensor) *Tensor, inputs ...*Tensor) *Te
 		return s.Frame(func() *Tensor { return f(inputs...) })
 	}
 	for _, x := range inputs {
-		s = innermost(s, x.scope, "Checkpoint")
+		s = innermost(s, x.scope, inputs...)
 	}
 	inner := s.Sub()
 	args := make([]*Tensor, len(inputs))
@@ -53,7 +53,7 @@ func (*checkpointRule) Name() string { return "checkpoint" }
 func (r *checkpointRule) Backward(c *Call, grads []*Tensor) []*Tensor {
 	var outer *Scope
 	for _, t := range append(slices.Clone(c.Saved), grads...) {
-		outer = innermost(outer, t.scope, "Checkpoint")
+		outer = innermost(outer, t.scope, t)
 	}
 	scope := outer
 	if !c.graph {
@@ -101,7 +101,7 @@ func (s *Scope) start(x *Tensor, graph bool) *Tensor {
 	if graph {
 		a = alias(x)
 	}
-	a.scope = innermost(s, x.scope, "Checkpoint")
+	a.scope = innermost(s, x.scope, x)
 	return a
 }
 

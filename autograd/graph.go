@@ -57,9 +57,9 @@ func Make(dtype device.DType, shape []int, inputs ...*Tensor) *Tensor {
 	var scope *Scope
 	for i, t := range inputs {
 		if i > 0 && t.store.dev != inputs[0].store.dev {
-			panic(fmt.Sprintf("autograd: tensors on different devices: %s and %s", inputs[0].store.dev.Name(), t.store.dev.Name()))
+			panic(fmt.Sprintf("autograd: %s: %s on different devices: %s and %s", operationName(), describeAll(inputs), inputs[0].store.dev.Name(), t.store.dev.Name()))
 		}
-		scope = innermost(scope, t.scope, "operation")
+		scope = innermost(scope, t.scope, inputs...)
 	}
 	if len(inputs) > 0 {
 		return alloc(inputs[0].store.dev, scope, dtype, shape)
@@ -87,7 +87,7 @@ func Apply(rule Rule, outputs, inputs, saved []*Tensor) {
 		t.node, t.index = n, i
 	}
 	if s := outputs[0].scope; s != nil && s.anomaly {
-		n.site = callSite()
+		_, n.site = calls()
 		checkForward(rule, outputs, inputs, n.site)
 	}
 	for i, t := range saved {
