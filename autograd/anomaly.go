@@ -3,7 +3,6 @@ package autograd
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"strings"
 )
 
@@ -91,25 +90,4 @@ func describeAll(ts []*Tensor) string {
 		parts[i] = t.describe()
 	}
 	return strings.Join(parts, ", ")
-}
-
-// The packages between an operation and the program that called it.
-var within = []string{"autograd.", "ops.", "nn."}
-
-// callSite returns file and line of the innermost call from outside those packages.
-func callSite() string {
-	pcs := make([]uintptr, 64)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
-	own, more := frames.Next() // this module's path is found from this function's
-	module, _, _ := strings.Cut(own.Function, "autograd.")
-	for f := own; ; f, more = frames.Next() {
-		name, inModule := strings.CutPrefix(f.Function, module)
-		outside := true
-		for _, p := range within {
-			outside = outside && !(inModule && strings.HasPrefix(name, p))
-		}
-		if outside || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
-	}
 }

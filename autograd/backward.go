@@ -108,7 +108,7 @@ func key(t *Tensor) *Tensor {
 type pass struct {
 	createGraph bool                            // the gradients get a graph of their own
 	keep        bool                            // what the graph saved is not released
-	stop        bool                            // the walk ends at aliases: see compose
+	stop        map[*node]bool                  // the walk ends at these aliases: see compose
 	targets     map[edge]*Tensor                // gradients asked for by Grad
 	leaf        func(t, grad *Tensor, own bool) // where Backward's gradients go
 	scope       *Scope                          // of all gradients: the outputs' innermost
@@ -130,7 +130,7 @@ type visit struct {
 
 func (p *pass) run(outputs, gradOutputs []*Tensor) {
 	for _, y := range outputs {
-		p.scope = innermost(p.scope, y.scope, "Grad")
+		p.scope = innermost(p.scope, y.scope, outputs...)
 	}
 	order := p.order(outputs)
 	for i, y := range outputs {
@@ -198,10 +198,7 @@ func (p *pass) order(outputs []*Tensor) []*visit {
 }
 
 // ends reports whether the walk does not go on behind n.
-func (p *pass) ends(n *node) bool {
-	_, ok := n.rule.(aliasRule)
-	return p.stop && ok
-}
+func (p *pass) ends(n *node) bool { return p.stop[n] }
 
 // isTarget reports whether an output of n is asked for by Grad.
 func (p *pass) isTarget(n *node) bool {
@@ -366,11 +363,13 @@ func (p *pass) differentiate(n *node, grads []*Tensor) []*Tensor {
 // another would otherwise be followed here, and again by the pass itself.
 func compose(rule Composite, c *Call, grads []*Tensor) []*Tensor {
 	inputs := make([]*Tensor, len(c.Inputs))
+	stop := map[*node]bool{}
 	var wanted []*Tensor
 	for i, t := range c.Inputs {
 		inputs[i] = t
 		if t.RequiresGrad() {
 			inputs[i] = alias(t)
+			stop[inputs[i].node] = true
 		}
 		if c.Needs[i] {
 			wanted = append(wanted, inputs[i])
@@ -383,7 +382,7 @@ func compose(rule Composite, c *Call, grads []*Tensor) []*Tensor {
 			ys, gs = append(ys, outputs[i]), append(gs, g)
 		}
 	}
-	found := (&pass{createGraph: true, stop: true}).grad(ys, wanted, gs)
+	found := (&pass{createGraph: true, stop: stop}).grad(ys, wanted, gs)
 	result := make([]*Tensor, len(inputs))
 	next := 0
 	for i := range inputs {

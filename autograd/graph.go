@@ -32,6 +32,8 @@ type Call struct {
 	Inputs []*Tensor // for shapes and types: their memory may have gone back
 	Saved  []*Tensor // what Apply was told to save
 	Needs  []bool    // which inputs' gradients are wanted
+
+	graph bool // the gradient gets a graph
 }
 
 // node is a recorded operation.
@@ -55,9 +57,9 @@ func Make(dtype device.DType, shape []int, inputs ...*Tensor) *Tensor {
 	var scope *Scope
 	for i, t := range inputs {
 		if i > 0 && t.store.dev != inputs[0].store.dev {
-			panic(fmt.Sprintf("autograd: tensors on different devices: %s and %s", inputs[0].store.dev.Name(), t.store.dev.Name()))
+			panic(fmt.Sprintf("autograd: %s: %s on different devices: %s and %s", operationName(), describeAll(inputs), inputs[0].store.dev.Name(), t.store.dev.Name()))
 		}
-		scope = innermost(scope, t.scope, "operation")
+		scope = innermost(scope, t.scope, inputs...)
 	}
 	if len(inputs) > 0 {
 		return alloc(inputs[0].store.dev, scope, dtype, shape)
@@ -85,7 +87,7 @@ func Apply(rule Rule, outputs, inputs, saved []*Tensor) {
 		t.node, t.index = n, i
 	}
 	if s := outputs[0].scope; s != nil && s.anomaly {
-		n.site = callSite()
+		_, n.site = calls()
 		checkForward(rule, outputs, inputs, n.site)
 	}
 	for i, t := range saved {
@@ -100,7 +102,7 @@ func (n *node) call(withGraph bool) *Call {
 	if n.used {
 		panic(fmt.Sprintf("autograd: %s: backward through the same graph a second time; the first pass released what it had saved (use Grad with createGraph to keep it)", n.rule.Name()))
 	}
-	c := &Call{Inputs: n.inputs, Saved: make([]*Tensor, len(n.saved)), Needs: make([]bool, len(n.inputs))}
+	c := &Call{Inputs: n.inputs, Saved: make([]*Tensor, len(n.saved)), Needs: make([]bool, len(n.inputs)), graph: withGraph}
 	for i, t := range n.saved {
 		if t.store.version != n.versions[i] {
 			panic(fmt.Sprintf("autograd: %s: saved %s was changed by Mutate between forward and backward (version %d, saved at %d)",

@@ -58,7 +58,7 @@ func (s *Scope) Of(t *Tensor) *Tensor {
 		return t
 	}
 	v := *t
-	v.scope = innermost(s, t.scope, "Scope.Of")
+	v.scope = innermost(s, t.scope, t)
 	if t.node == nil && t.origin == nil {
 		v.origin = t
 	}
@@ -153,7 +153,7 @@ func copyInto(dst, src *Tensor) {
 }
 
 // innermost returns the inner of two scopes, one of which must contain the other.
-func innermost(a, b *Scope, op string) *Scope {
+func innermost(a, b *Scope, tensors ...*Tensor) *Scope {
 	if a == nil || a == b {
 		return b
 	}
@@ -170,7 +170,7 @@ func innermost(a, b *Scope, op string) *Scope {
 			return b
 		}
 	}
-	panic(fmt.Sprintf("autograd: %s: tensors of unrelated scopes", op))
+	panic(fmt.Sprintf("autograd: %s: tensors of unrelated scopes: %s", operationName(), describeAll(tensors)))
 }
 
 // take returns memory for at least n elements: the smallest that is free, or new

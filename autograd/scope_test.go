@@ -181,7 +181,7 @@ func TestScopesOfResults(t *testing.T) {
 	}
 	other := autograd.NewScope().Of(w)
 	panics(t, func() { ops.Mul(a, other) }, "unrelated scopes")
-	panics(t, func() { outer.Of(other) }, "Scope.Of: tensors of unrelated scopes")
+	panics(t, func() { outer.Of(other) }, "Of: tensors of unrelated scopes: Tensor[1] float64")
 	panics(t, func() { ops.Mul(outer.Sub().Of(w), b) }, "unrelated scopes")
 
 	x, y := ops.Add(a, a), ops.Add(b, b)

@@ -124,13 +124,14 @@ func (t *Tensor) Shape() []int { return t.shape }
 
 // Dim returns dimension i; negative i counts from the last.
 func (t *Tensor) Dim(i int) int {
+	at := i
 	if i < 0 {
-		i += len(t.shape)
+		at += len(t.shape)
 	}
-	if i < 0 || i >= len(t.shape) {
-		panic(fmt.Sprintf("autograd: Dim: no such dimension in shape %v", t.shape))
+	if at < 0 || at >= len(t.shape) {
+		panic(fmt.Sprintf("autograd: Dim: no dimension %d in shape %v", i, t.shape))
 	}
-	return t.shape[i]
+	return t.shape[at]
 }
 
 // Len returns the number of elements.
@@ -149,7 +150,7 @@ func (t *Tensor) Scope() *Scope { return t.scope }
 // memory went back to its scope.
 func (t *Tensor) Slice() device.Slice {
 	if t.store.buf == nil {
-		panic(fmt.Sprintf("autograd: %s is used after its memory went back to its scope (Scope.Reset or the end of its Frame)", t.describe()))
+		panic(fmt.Sprintf("autograd: %s: %s is used after its memory went back to its scope (Scope.Reset or the end of its Frame)", operationName(), t.describe()))
 	}
 	return device.Slice{Buffer: t.store.buf, Offset: t.offset, Len: t.size}
 }
