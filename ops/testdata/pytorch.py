@@ -161,6 +161,7 @@ OPERATIONS = {
     "Div": lambda x, _: x[0] / x[1],
     "Dropout": None,
     "DropoutAdd": None,
+    "Einsum": lambda x, n: torch.einsum(kind(n), *x),
     "Embedding": lambda x, n: F.embedding(index(*settings(n)[2:]), x[0]),
     "Equal": compare(torch.eq),
     "Erf": lambda x, _: x[0].erf(),
