@@ -22,6 +22,8 @@ type AdagradConfig struct {
 //	g ← g + decay·w
 //	s ← s + g²
 //	w ← w - lr/(1 + (t-1)·lrdecay) · g / (√s + ε)
+//
+// The field LR is the learning rate of the next step.
 type Adagrad struct{ core }
 
 // NewAdagrad returns an optimiser of the parameters.

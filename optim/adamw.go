@@ -25,6 +25,8 @@ type AdamWConfig struct {
 //	m ← β₁·m + (1-β₁)·g
 //	v ← β₂·v + (1-β₂)·g²
 //	w ← w - lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)
+//
+// The field LR is the learning rate of the next step.
 type AdamW struct{ core }
 
 // NewAdamW returns an optimiser of the parameters.

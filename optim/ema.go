@@ -24,14 +24,19 @@ type EMA struct {
 	swapped  bool
 }
 
-// NewEMA returns averages that begin with what the parameters are. Frozen parameters
-// are averaged too, so that running statistics may be among them.
+// NewEMA returns averages that begin with what the parameters are. Parameters that are
+// not trained, such as running statistics, are averaged too; integers are left alone.
+// It panics unless decay is from 0 to 1.
 func NewEMA(params []*nn.Parameter, decay float64) *EMA {
 	if !(decay >= 0 && decay <= 1) {
 		panic(fmt.Sprintf("optim: NewEMA: decay %g, want 0 to 1", decay))
 	}
-	e := &EMA{Decay: decay, params: params}
+	e := &EMA{Decay: decay}
 	for _, p := range params {
+		if !p.Tensor.DType().IsFloat() {
+			continue
+		}
+		e.params = append(e.params, p)
 		e.averages = append(e.averages, autograd.Keep(p.Tensor))
 	}
 	return e

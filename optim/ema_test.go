@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"
 )
 
@@ -18,9 +19,11 @@ func TestEMA(t *testing.T) {
 	m := &struct {
 		Long  *autograd.Tensor `name:"long"`
 		Short *autograd.Tensor `name:"short"`
-	}{nn.Normal(autograd.NewKey(1), 0, 1, 100, 333), nn.Normal(autograd.NewKey(2), 0, 1, 3)}
+		Mean  *autograd.Tensor `name:"mean"`  // not trained
+		Count *autograd.Tensor `name:"count"` // an integer, left alone
+	}{nn.Normal(autograd.NewKey(1), 0, 1, 100, 333), nn.Normal(autograd.NewKey(2), 0, 1, 3), autograd.Zeros(2), autograd.New([]int32{1})}
 	params := nn.Parameters(m)
-	values := func() []float32 { return slices.Concat(m.Long.Float32s(), m.Short.Float32s()) }
+	values := func() []float32 { return slices.Concat(m.Long.Float32s(), m.Short.Float32s(), m.Mean.Float32s()) }
 	ema := NewEMA(params, 0.9)
 	var want []float64
 	for _, v := range values() {
@@ -28,8 +31,9 @@ func TestEMA(t *testing.T) {
 	}
 	opt := NewSGD(params, SGDConfig{LR: 0.3})
 	grads := autograd.NewGradients()
-	for range 5 {
-		for _, p := range params {
+	for step := range 5 {
+		autograd.Mutate(func(dst ...device.Slice) { m.Mean.Device().Fill(dst[0], float64(step)) }, m.Mean)
+		for _, p := range params[:2] {
 			autograd.Backward(sumOfSquares(p.Tensor), grads)
 		}
 		opt.Step(grads)

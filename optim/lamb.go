@@ -29,6 +29,8 @@ type LAMBConfig struct {
 //
 // Where w or u is zero, ‖w‖/‖u‖ counts as 1. A tensor that stands for several of the
 // state dict moves as one.
+//
+// The field LR is the learning rate of the next step.
 type LAMB struct{ core }
 
 // NewLAMB returns an optimiser of the parameters.

@@ -21,6 +21,8 @@ type LionConfig struct {
 //
 //	w ← w - lr·(sign(β₁·m + (1-β₁)·g) + decay·w)
 //	m ← β₂·m + (1-β₂)·g
+//
+// The field LR is the learning rate of the next step.
 type Lion struct{ core }
 
 // NewLion returns an optimiser of the parameters.

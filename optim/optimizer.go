@@ -10,8 +10,8 @@ import (
 	"github.com/muppet-go/muppet/ops"
 )
 
-// An Optimizer changes parameters by their gradients. All optimisers of this package
-// are ones, and have the field LR besides, which SetLR sets.
+// An Optimizer changes parameters by their gradients. The optimisers of this package
+// also have the field LR, which SetLR sets.
 //
 // A parameter without a gradient in a step (the head of a task that is not in the
 // batch, or a frozen one) is left alone, and so are its moments and its number of
@@ -35,7 +35,7 @@ type Optimizer interface {
 	SetSteps(steps map[string]int) error
 }
 
-// core is all of an optimiser but its rule.
+// core is what all optimisers share.
 type core struct {
 	LR                         float64 // the learning rate of the next step
 	decay, clipNorm, clipValue float64

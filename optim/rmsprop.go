@@ -28,6 +28,8 @@ type RMSPropConfig struct {
 //	w ← w - lr·m
 //
 // Without momentum m is not kept.
+//
+// The field LR is the learning rate of the next step.
 type RMSProp struct{ core }
 
 // NewRMSProp returns an optimiser of the parameters.

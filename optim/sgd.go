@@ -24,6 +24,8 @@ type SGDConfig struct {
 //	w ← w - lr·m                 (Nesterov: w ← w - lr·(g + μ·m))
 //
 // Without momentum nothing is kept and w ← w - lr·g.
+//
+// The field LR is the learning rate of the next step.
 type SGD struct{ core }
 
 // NewSGD returns an optimiser of the parameters. It panics for Nesterov's momentum
