@@ -28,7 +28,8 @@ var (
 )
 
 // erfinv returns the inverse of the error function: Winitzki's approximation (2008),
-// good to 2e-3, and two of Newton's steps.
+// good to 2e-3, and a step of
+// Newton's.
 func erfinv(b *device.Builder, x device.Value) device.Value {
 	const a = 0.147
 	limit := b.Const(1 - 0x1p-24) // keeps ±1 finite
@@ -37,11 +38,8 @@ func erfinv(b *device.Builder, x device.Value) device.Value {
 	half := b.Add(b.Const(2/(math.Pi*a)), b.Mul(b.Const(0.5), l))
 	root := b.Sqrt(b.Sub(b.Mul(half, half), b.Mul(b.Const(1/a), l)))
 	z := b.Mul(b.Sign(x), b.Sqrt(b.Max(b.Const(0), b.Sub(root, half))))
-	for range 2 {
-		slope := b.Mul(b.Const(math.Sqrt(math.Pi)/2), b.Exp(b.Mul(z, z)))
-		z = b.Sub(z, b.Mul(b.Sub(b.Erf(z), x), slope))
-	}
-	return z
+	slope := b.Mul(b.Const(math.Sqrt(math.Pi)/2), b.Exp(b.Mul(z, z)))
+	return b.Sub(z, b.Mul(b.Sub(b.Erf(z), x), slope))
 }
 
 // Constant returns a parameter with every element v.

@@ -103,6 +103,17 @@ func TestDropoutLayer(t *testing.T) {
 	}
 }
 
+// Two layers of dropout have masks of their own: what is left of n ones is 4 for a
+// quarter of them, where the same mask twice would leave half.
+func TestSequentialKeys(t *testing.T) {
+	const n = 10000
+	y := Sequential{Dropout{0.5}, Dropout{0.5}}.ForwardTrain(Constant(1, n), autograd.NewKey(1))
+	kept := ops.Sum(y).Item() / 4
+	if math.Abs(kept-n/4) > 5*math.Sqrt(n*3./16) { // five standard deviations
+		t.Errorf("%g of %d elements kept", kept, n)
+	}
+}
+
 // attention is SelfAttention in plain Go for one segment.
 func attention(x [][]float64, w, b, wOut, bOut []float64, heads int, causal bool) [][]float64 {
 	d := len(x[0])
