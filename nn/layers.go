@@ -41,9 +41,9 @@ func NewEmbedding(n, size int, std float64, key device.Key) *Embedding {
 	return &Embedding{Normal(key.Fold("weight"), 0, std, n, size)}
 }
 
-// Forward returns the vectors that ids, an int32 vector, names.
+// Forward returns the vectors that ids, int32 of any shape [...], names: [..., size].
 func (e *Embedding) Forward(ids *autograd.Tensor) *autograd.Tensor {
-	return ops.IndexSelect(e.Weight, ids)
+	return ops.Embedding(e.Weight, ids)
 }
 
 // LayerNorm normalises the last axis; see ops.LayerNorm.

@@ -52,6 +52,8 @@ func samples() []sample {
 	all = append(all, gatherSamples()...)
 	all = append(all, productSamples()...)
 	all = append(all, einsumSamples()...)
+	all = append(all, convSamples()...)
+	all = append(all, poolSamples()...)
 	all = append(all, normSamples()...)
 	all = append(all, attentionSamples()...)
 	all = append(all, crossEntropySamples()...)
