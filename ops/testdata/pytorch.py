@@ -132,6 +132,17 @@ def batch_statistics(x):
     return torch.cat([x.mean(axes), x.var(axes, correction=0)])
 
 
+def convolution(f, x, name):
+    stride, padding, dilation, groups = settings(name)[3]
+    bias = x[2] if len(x) == 3 else None
+    return f(x[0], x[1], bias, stride or 1, padding or 0, dilation or 1, groups or 1)
+
+
+def pool(name):
+    kernel, stride, padding = settings(name)[1]
+    return {"kernel_size": kernel, "stride": stride or kernel, "padding": padding or 0}
+
+
 def index_add(x, index, n):
     return torch.zeros(n, *x.shape[1:], dtype=x.dtype).index_add(0, torch.tensor(index, dtype=torch.long), x)
 
@@ -147,11 +158,15 @@ OPERATIONS = {
     "Add": lambda x, _: x[0] + x[1],
     "ArgMax": lambda x, n: x[0].argmax(settings(n)[1]),
     "ArgMin": lambda x, n: x[0].argmin(settings(n)[1]),
+    "AvgPool1d": lambda x, n: F.avg_pool1d(x[0], **pool(n)),
+    "AvgPool2d": lambda x, n: F.avg_pool2d(x[0], **pool(n)),
     "BCEWithLogits": lambda x, _: F.binary_cross_entropy_with_logits(x[0], x[1]),
     "BatchNorm": lambda x, n: batch_statistics(x[0]) if kind(n) else F.batch_norm(x[0], None, None, x[1], x[2], training=True, eps=1e-2),
     "BiasGELU": lambda x, _: gelu(x[0] + x[1]),
     "Clamp": lambda x, n: x[0].clamp(min=0.1) if kind(n) == "one side" else x[0].clamp(-0.5, 1),
     "Concat": lambda x, n: torch.cat(x, settings(n)[0] if isinstance(settings(n)[0], int) else 0),
+    "Conv1d": lambda x, n: convolution(F.conv1d, x, n),
+    "Conv2d": lambda x, n: convolution(F.conv2d, x, n),
     "Cos": lambda x, _: x[0].cos(),
     "CosineSimilarity": cosine_similarity,
     "CrossAttention": lambda x, n: cross_attention(x[0], x[1], n),
@@ -190,6 +205,8 @@ OPERATIONS = {
     "MSELoss": lambda x, _: F.mse_loss(x[0], x[1]),
     "MatMul": lambda x, _: x[0] @ x[1],
     "Max": lambda x, n: x[0].amax(axes(x[0], settings(n)[1])),
+    "MaxPool1d": lambda x, n: F.max_pool1d(x[0], **pool(n)),
+    "MaxPool2d": lambda x, n: F.max_pool2d(x[0], **pool(n)),
     "Maximum": lambda x, _: torch.maximum(x[0], x[1]),
     "Mean": lambda x, n: x[0].mean(axes(x[0], settings(n)[1])),
     "Min": lambda x, n: x[0].amin(axes(x[0], settings(n)[1])),
@@ -252,6 +269,8 @@ def main():
         if f is None or taken.get(group, 0) == STORED:
             continue
         x = [torch.tensor(i["values"]).reshape(i["shape"]).requires_grad_() for i in s["inputs"]]
+        if any(i.numel() == 0 for i in x):  # some of PyTorch's functions refuse them
+            continue
         try:
             y = f(x, name)
         except (KeyError, ValueError):  # a name that is not in the tables above, or PyTorch refuses
