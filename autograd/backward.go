@@ -309,7 +309,7 @@ func (p *pass) visit(v *visit) {
 
 func (p *pass) propagate(v *visit) {
 	mark := p.scope.mark()
-	results := p.differentiate(v.node, v.grads)
+	results := p.scope.tracing().backward(v.node, v.grads, func() []*Tensor { return p.differentiate(v.node, v.grads) })
 	if v.node.site != "" {
 		v.node.checkBackward(results, v.grads)
 	}

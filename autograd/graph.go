@@ -81,6 +81,7 @@ func Apply(rule Rule, outputs, inputs, saved []*Tensor) {
 	if !record {
 		return
 	}
+	outputs[0].scope.tracing().forward(rule, outputs, inputs)
 	// Callers may use their slices again.
 	n := &node{rule: rule, inputs: slices.Clone(inputs), saved: slices.Clone(saved), versions: make([]uint64, len(saved)), outputs: len(outputs)}
 	for i, t := range outputs {

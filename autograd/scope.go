@@ -14,6 +14,7 @@ type Scope struct {
 	parent  *Scope
 	noGrad  bool
 	anomaly bool       // see DetectAnomaly
+	trace   *Trace     // see Scope.Trace
 	live    []*storage // in the order they were made; some may have gone back already
 	pool    *pool
 }
@@ -38,7 +39,7 @@ func (s *Scope) Sub() *Scope {
 	if s == nil {
 		return nil
 	}
-	return &Scope{parent: s, noGrad: s.noGrad, anomaly: s.anomaly, pool: s.pool}
+	return &Scope{parent: s, noGrad: s.noGrad, anomaly: s.anomaly, trace: s.trace, pool: s.pool}
 }
 
 // NoGrad makes operations on the scope's tensors record nothing, for inference,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/muppet-go/muppet/device"
 	_ "github.com/muppet-go/muppet/device/cpu" // the default device
@@ -36,8 +37,9 @@ type storage struct {
 	dtype   device.DType
 	version uint64 // raised by Mutate
 	scope   *Scope
-	refs    int  // holders inside the engine: saved by a node, or a gradient on its way
-	loose   bool // its frame has ended: goes back with the last holder
+	began   time.Duration // when it was asked for, in a traced scope
+	refs    int           // holders inside the engine: saved by a node, or a gradient on its way
+	loose   bool          // its frame has ended: goes back with the last holder
 }
 
 // New returns a tensor with a copy of data, a []float32, []float64, []int32, or
@@ -113,6 +115,10 @@ func alloc(dev device.Device, scope *Scope, dtype device.DType, shape []int) *Te
 	if scope != nil {
 		s.buf = scope.take(dev, dtype, n)
 		scope.live = append(scope.live, s)
+		if scope.trace != nil {
+			dev.Sync()
+			s.began = scope.trace.now()
+		}
 	} else {
 		s.buf = dev.Alloc(dtype, n)
 	}

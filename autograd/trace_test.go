@@ -1,0 +1,81 @@
+package autograd_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/ops"
+)
+
+func TestTrace(t *testing.T) {
+	scope := autograd.NewScope()
+	trace := scope.Trace()
+	x, w := filled(0, 6, 4), filled(1, 5, 4).RequireGrad()
+	h := ops.Reshape(ops.Tanh(ops.Linear(scope.Of(x), w, nil)), 30) // the view is not in the trace
+	h = scope.Checkpoint(func(in ...*tensor) *tensor { return ops.Exp(in[0]) }, h)
+	autograd.Backward(ops.Reshape(ops.Sum(h), 1), autograd.NewGradients())
+	events := trace.Events()
+	var names []string
+	for i, e := range events {
+		names = append(names, e.Name)
+		if e.Duration <= 0 || i > 0 && e.Start < events[i-1].Start+events[i-1].Duration {
+			t.Errorf("event %d %+v is not after the one before", i, e)
+		}
+	}
+	want := "matmul tanh exp sum | sum backward | exp | exp backward | tanh backward | matmul backward"
+	got := strings.Join(names, " ")
+	for _, part := range strings.Split(want, " | ") {
+		before, after, ok := strings.Cut(got, part)
+		if !ok {
+			t.Fatalf("events %q, no %q where it should be", names, part)
+		}
+		_, got = before, after
+	}
+	first, last := events[0], events[len(events)-1]
+	if first.FLOPs != 2*6*5*4 || first.Bytes != 8*(24+20+30) || first.Shapes != "Tensor[6 4] float64, Tensor[5 4] float64" {
+		t.Errorf("matmul %+v", first)
+	}
+	if last.FLOPs != 2*6*5*4 || last.Bytes != 8*(30+24+20+20) { // one product: x has no gradient
+		t.Errorf("matmul backward %+v", last)
+	}
+	if s := trace.String(); !strings.Contains(s, "matmul backward") || !strings.Contains(s, "all ") {
+		t.Errorf("table\n%s", s)
+	}
+	panics(t, func() { (*autograd.Scope)(nil).Trace() }, "Trace of a nil Scope")
+}
+
+func TestTraceHTML(t *testing.T) {
+	scope := autograd.NewScope()
+	trace := scope.Trace()
+	if page := trace.HTML(10, 100); !strings.Contains(page, "0 operations") {
+		t.Error("the page of nothing")
+	}
+	w := filled(1, 8, 8).RequireGrad()
+	for range 3 {
+		autograd.Backward(ops.Sum(ops.GELU(ops.Linear(scope.Of(filled(2, 8, 8)), w, nil))), autograd.NewGradients())
+	}
+	page := trace.HTML(10, 100)
+	for _, want := range []string{"<td>3</td>", "gelu backward of Tensor[8 8] float64", "Roofline: 10 GB/s, 100 GFLOP/s", "forward", "<title>matmul of"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	for _, bad := range []string{"NaN", "Inf", "<script", "http"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("%q in the page", bad)
+		}
+	}
+	d := xml.NewDecoder(strings.NewReader(page))
+	d.Strict, d.AutoClose = false, []string{"meta"}
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
