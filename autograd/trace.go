@@ -61,7 +61,7 @@ func (t *Trace) forward(rule Rule, outputs, inputs []*Tensor) {
 	st := outputs[0].store
 	st.dev.Sync()
 	e := TraceEvent{Name: rule.Name(), Shapes: describeAll(inputs), Start: st.began, Duration: t.now() - st.began, Bytes: bytes(outputs) + bytes(inputs)}
-	if e.Name == "matmul" {
+	if isProduct(rule) {
 		e.FLOPs = productFLOPs(outputs[0], inputs)
 	}
 	st.began = 0
@@ -90,8 +90,8 @@ func (t *Trace) backward(n *node, grads []*Tensor, run func() []*Tensor) []*Tens
 	} else {
 		e.Bytes += bytes(results)
 	}
-	for _, r := range results {
-		if r != nil && n.rule.Name() == "matmul" { // a product of the same size each
+	for i, r := range results {
+		if r != nil && i < 2 && isProduct(n.rule) { // a product of the same size each
 			e.FLOPs += productFLOPs(grads[0], n.inputs)
 		}
 	}
@@ -107,6 +107,9 @@ func bytes(ts []*Tensor) (n float64) {
 	}
 	return n
 }
+
+// isProduct reports whether an operation is the product of its first two inputs.
+func isProduct(rule Rule) bool { return rule.Name() == "matmul" || rule.Name() == "linear" }
 
 // productFLOPs is 2·batch·m·n·k, whichever operand is transposed: the three sizes
 // multiply to batch³·(m·n·k)².

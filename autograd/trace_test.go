@@ -45,6 +45,17 @@ func TestTrace(t *testing.T) {
 	if s := trace.String(); !strings.Contains(s, "matmul backward") || !strings.Contains(s, "all ") {
 		t.Errorf("table\n%s", s)
 	}
+	bias := filled(2, 5).RequireGrad()
+	biased := autograd.NewScope()
+	trace = biased.Trace()
+	autograd.Backward(ops.Sum(ops.Linear(biased.Of(x), w, bias)), autograd.NewGradients())
+	products := 0.0
+	for _, e := range trace.Events() {
+		products += e.FLOPs
+	}
+	if products != 2*2*6*5*4 { // forward, and the gradient of w
+		t.Errorf("%v FLOPs in a linear layer and back", products)
+	}
 	panics(t, func() { (*autograd.Scope)(nil).Trace() }, "Trace of a nil Scope")
 }
 
