@@ -96,7 +96,7 @@ func writeSamples(t *testing.T, path string) {
 		for _, a := range s.values() {
 			inputs = append(inputs, values{append([]int{}, a.shape...), append([]float64{}, a.v...)})
 		}
-		all = append(all, map[string]any{"op": s.op, "name": s.name, "inputs": inputs})
+		all = append(all, map[string]any{"op": s.op, "name": s.name, "torch": s.torch, "inputs": inputs})
 	}
 	text, err := json.Marshal(all)
 	if err != nil {

@@ -20,7 +20,17 @@ type sample struct {
 	inputs []input
 	f      func(in ...*tensor) *tensor
 	plain  func(in ...array) array // the same as plain loops
+	torch  string                  // the same in PyTorch, of inputs x[0], x[1]; if it is not in testdata/pytorch.py
 	flat   bool                    // has no gradients
+}
+
+// registered are samples that stand beside their operation's other tests.
+var registered []sample
+
+// register adds samples to the table.
+func register(s ...sample) bool {
+	registered = append(registered, s...)
+	return true
 }
 
 // An input is drawn uniformly from [low, high).
@@ -40,7 +50,7 @@ func ints(like *tensor, v ...int32) *tensor {
 var key = device.NewKey(5)
 
 func samples() []sample {
-	var all []sample
+	all := slices.Clone(registered)
 	all = append(all, unarySamples()...)
 	all = append(all, binarySamples()...)
 	all = append(all, pointwiseSamples()...)

@@ -3,8 +3,8 @@
     MUPPET_SAMPLES=/tmp/samples.json go test -run PyTorch ./ops
     python ops/testdata/pytorch.py /tmp/samples.json   # with torch and numpy installed
 
-The Go test writes the samples' inputs; this file says which expression of PyTorch is
-meant by each operation. Results are in float64: the value, and the gradient of
+The Go test writes the samples' inputs; this file, or a sample itself, says which
+expression of PyTorch is meant by an operation. Results are in float64: the value, and the gradient of
 sum(value * w) for each input, with w[i] = cos(i) over the value's elements.
 """
 
@@ -264,7 +264,9 @@ def main():
     stored, taken = {}, {}
     for s in samples:
         op, name = s["op"], s["name"]
-        f = OPERATIONS[op]
+        f = OPERATIONS.get(op)
+        if s["torch"]:
+            f = eval("lambda x, name: " + s["torch"])
         group = op, LIST.sub("", name)
         if f is None or taken.get(group, 0) == STORED:
             continue
