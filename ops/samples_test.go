@@ -28,9 +28,8 @@ type sample struct {
 var registered []sample
 
 // register adds samples to the table.
-func register(s ...sample) bool {
+func register(s ...sample) {
 	registered = append(registered, s...)
-	return true
 }
 
 // An input is drawn uniformly from [low, high).
