@@ -24,13 +24,12 @@ func MatMul(a, b *Tensor) *Tensor {
 		right = Unsqueeze(b, 1)
 	}
 	y := matmul("MatMul", left, right, false, false, device.Full)
+	row := -2
 	if len(bs) == 1 {
-		y = Reshape(y, y.Shape()[:len(y.Shape())-1]...)
+		y, row = Squeeze(y, -1), -1
 	}
 	if len(as) == 1 {
-		n := min(len(bs), 2) - 1 // columns behind the row
-		shape := y.Shape()
-		y = Reshape(y, append(slices.Clone(shape[:len(shape)-1-n]), shape[len(shape)-n:]...)...)
+		y = Squeeze(y, row)
 	}
 	return y
 }
@@ -54,10 +53,6 @@ func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Pre
 	if len(as) < 2 || len(bs) < 2 || a.DType() != b.DType() || !a.DType().IsFloat() {
 		noProduct(name, a, b, transA, transB)
 	}
-	if len(bs) == 2 && len(as) > 2 && !transA { // one matrix for all: more rows
-		flat := matmul(name, Reshape(a, product(as[:len(as)-1]), as[len(as)-1]), b, false, transB, precision)
-		return Reshape(flat, append(slices.Clone(as[:len(as)-1]), flat.Dim(1))...)
-	}
 	m, k := as[len(as)-2], as[len(as)-1]
 	if transA {
 		m, k = k, m
@@ -69,6 +64,10 @@ func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Pre
 	lead, ok := broadcastShapes(as[:len(as)-2], bs[:len(bs)-2])
 	if !ok || k != k2 {
 		noProduct(name, a, b, transA, transB)
+	}
+	if len(bs) == 2 && len(as) > 2 && !transA { // one matrix for all: more rows
+		flat := matmul(name, Reshape(a, product(as[:len(as)-1]), as[len(as)-1]), b, false, transB, precision)
+		return Reshape(flat, append(slices.Clone(as[:len(as)-1]), flat.Dim(1))...)
 	}
 	y := autograd.Make(a.DType(), append(slices.Clone(lead), m, n), a, b)
 	left, strideA := batched(a, lead)
@@ -83,6 +82,9 @@ func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Pre
 
 // broadcastShapes returns the shape that two stretch to, if there is one.
 func broadcastShapes(a, b []int) (shape []int, ok bool) {
+	if slices.Equal(a, b) {
+		return a, true
+	}
 	if len(a) < len(b) {
 		a, b = b, a
 	}
