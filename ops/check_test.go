@@ -381,3 +381,30 @@ func TestScope(t *testing.T) {
 		}
 	})
 }
+
+// TestSummary counts what the tests above check, for -v to print.
+func TestSummary(t *testing.T) {
+	operations, differentiable, derivatives, wrong, dependent := map[string]bool{}, 0, 0, 0, 0
+	all := samples()
+	for _, s := range all {
+		operations[s.op] = true
+		if s.flat {
+			continue
+		}
+		differentiable++
+		derivatives += len(s.inputs)
+		if len(s.inputs) > 1 {
+			dependent += len(s.inputs)
+		}
+		for i := range s.inputs {
+			if influences(&s, i) {
+				wrong++
+			}
+		}
+	}
+	t.Logf("%d operations, %d samples, %d of them with gradients: %d derivatives of first order and as many of second, %d planted errors, %d cases of dependent inputs, on cpu and reference",
+		len(operations), len(all), differentiable, derivatives, wrong, dependent)
+	if wrong < derivatives/2 {
+		t.Error("most inputs influence nothing: the samples are too small")
+	}
+}

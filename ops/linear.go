@@ -14,12 +14,12 @@ func Linear(x, w, bias *Tensor) *Tensor {
 		return matmul("Linear", x, w, false, true, device.Full)
 	}
 	shape := x.Shape()
+	if len(w.Shape()) != 2 || len(shape) == 0 || shape[len(shape)-1] != w.Dim(1) {
+		noProduct("Linear", x, w, false, true)
+	}
 	if len(shape) > 2 {
 		flat := Linear(Reshape(x, product(shape[:len(shape)-1]), shape[len(shape)-1]), w, bias)
 		return Reshape(flat, append(slices.Clone(shape[:len(shape)-1]), flat.Dim(1))...)
-	}
-	if len(w.Shape()) != 2 {
-		noProduct("Linear", x, w, false, true)
 	}
 	y := multiply("Linear", x, w, false, true, device.Full, bias)
 	if !slices.Equal(bias.Shape(), y.Shape()[1:]) || bias.DType() != y.DType() {

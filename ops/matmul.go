@@ -24,13 +24,12 @@ func MatMul(a, b *Tensor) *Tensor {
 		right = Unsqueeze(b, 1)
 	}
 	y := matmul("MatMul", left, right, false, false, device.Full)
+	row := -2
 	if len(bs) == 1 {
-		y = Reshape(y, y.Shape()[:len(y.Shape())-1]...)
+		y, row = Squeeze(y, -1), -1
 	}
 	if len(as) == 1 {
-		n := min(len(bs), 2) - 1 // columns behind the row
-		shape := y.Shape()
-		y = Reshape(y, append(slices.Clone(shape[:len(shape)-1-n]), shape[len(shape)-n:]...)...)
+		y = Squeeze(y, row)
 	}
 	return y
 }
@@ -41,14 +40,22 @@ func noProduct(name string, a, b *Tensor, transA, transB bool) {
 
 // matmul is op(a)·op(b), where op transposes the last two axes on request.
 func matmul(name string, a, b *Tensor, transA, transB bool, precision device.Precision) *Tensor {
-	as := a.Shape()
-	if len(b.Shape()) == 2 && len(as) > 2 && !transA { // one matrix for all: more rows
+	as, bs := a.Shape(), b.Shape()
+	if len(bs) == 2 && len(as) > 2 && !transA && as[len(as)-1] == rowsOf(bs, transB) { // one matrix for all: more rows
 		flat := matmul(name, Reshape(a, product(as[:len(as)-1]), as[len(as)-1]), b, false, transB, precision)
 		return Reshape(flat, append(slices.Clone(as[:len(as)-1]), flat.Dim(1))...)
 	}
 	y := multiply(name, a, b, transA, transB, precision)
 	autograd.Apply(matmulRule{transA, transB, precision}, list(y), list(a, b), list(a, b))
 	return y
+}
+
+// rowsOf returns the number of rows of a matrix that is transposed first or not.
+func rowsOf(shape []int, trans bool) int {
+	if trans {
+		return shape[1]
+	}
+	return shape[0]
 }
 
 // multiply is matmul without a record. The result may depend on other tensors too.
@@ -81,6 +88,9 @@ func multiply(name string, a, b *Tensor, transA, transB bool, precision device.P
 
 // broadcastShapes returns the shape that two stretch to, if there is one.
 func broadcastShapes(a, b []int) (shape []int, ok bool) {
+	if slices.Equal(a, b) {
+		return a, true
+	}
 	if len(a) < len(b) {
 		a, b = b, a
 	}

@@ -54,7 +54,7 @@ func pool(name string, dims int, x *Tensor, cfg PoolConfig, padding float64) (u 
 		panic(fmt.Sprintf("ops: %s: windows of %v, padding %v, in %s", name, cfg.Kernel, cfg.Padding, shapes(list(x))))
 	}
 	stride := cfg.Stride
-	if stride == nil {
+	if len(stride) == 0 {
 		stride = kernel
 	}
 	u = windows(name, x, kernel, stride, pads, nil, padding)

@@ -65,6 +65,7 @@ func TestShapePanics(t *testing.T) {
 		{func() { ops.MatMul(f(), f(2)) }, []string{"MatMul", "[] float32", "[2]"}},
 		{func() { ops.MatMul(f(2), f(3, 2)) }, []string{"MatMul", "[2]", "[3 2]"}},
 		{func() { ops.MatMul(f(2, 2, 3), f(3, 3, 2)) }, []string{"MatMul", "[2 2 3]", "[3 3 2]"}},
+		{func() { ops.Linear(f(2, 2, 3), f(4, 2), nil) }, []string{"Linear", "[2 2 3]", "[4 2]"}},
 		{func() { ops.MatMul(f(3), double) }, []string{"MatMul", "float32", "float64"}},
 		{func() { ops.Einsum("ij->i") }, []string{"Einsum", `"ij->i"`, "1 terms for 0 operands"}},
 		{func() { ops.Einsum("ij,jk->ik", f(2, 3)) }, []string{`"ij,jk->ik"`, "[2 3]", "2 terms for 1 operands"}},
