@@ -44,9 +44,8 @@ func (s *slot) bottom() float64 { return s.top() + boxHeight }
 
 // SVG returns the graph as a picture that needs nothing else: leaves above, the
 // result at the bottom. Boxes stand in layers and edges pass between them, those from
-// one box together, in the
-// manner of Sugiyama, Tagawa and Toda, "Methods for visual understanding of
-// hierarchical system structures" (1981).
+// one box together, in the manner of Sugiyama, Tagawa and Toda, "Methods for visual
+// understanding of hierarchical system structures" (1981).
 func (g *Graph) SVG() string {
 	layers := g.layers()
 	untangle(layers)
