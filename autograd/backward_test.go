@@ -329,6 +329,42 @@ func TestGradCheckCatches(t *testing.T) {
 	}
 }
 
+// TestGradCheckNamesWorst: of several wrong entries the error has the worst, and GradGradCheck
+// finds a fault that first derivatives do not have.
+func TestGradCheckNamesWorst(t *testing.T) {
+	uneven := func(in ...*tensor) *tensor { return apply(wrongFactors{}, 1, in[0])[0] }
+	err := autograd.GradCheck(uneven, autograd.New([]float64{1, 2, 3, 4}, 2, 2).RequireGrad())
+	if err == nil || !strings.Contains(err.Error(), "element [1 0] of the result Tensor[2 2] float64 with respect to element [1 0] of input 0 Tensor[2 2] float64 is 0.8, finite differences say 1") {
+		t.Errorf("GradCheck of a wrong rule: %v", err)
+	}
+	forgetful := func(in ...*tensor) *tensor {
+		y := ops.Mul(in[0].Detach(), in[0].Detach())
+		autograd.Apply(forgetsHistory{}, []*tensor{y}, []*tensor{in[0]}, []*tensor{in[0]})
+		return y
+	}
+	if err := autograd.GradCheck(forgetful, leaf(1, 2)); err != nil {
+		t.Error(err)
+	}
+	err = autograd.GradGradCheck(forgetful, leaf(1, 2))
+	if err == nil || !strings.Contains(err.Error(), "second order, input 0") || !strings.Contains(err.Error(), "is 0, finite differences say") {
+		t.Errorf("GradGradCheck of a rule that forgets history: %v", err)
+	}
+}
+
+type wrongFactors struct{}
+
+func (wrongFactors) Name() string { return "wrong_factors" }
+func (wrongFactors) Backward(_ *autograd.Call, g []*tensor) []*tensor {
+	return []*tensor{ops.Mul(g[0], autograd.New([]float64{1, 1.01, 0.8, 1.1}, 2, 2))}
+}
+
+type forgetsHistory struct{}
+
+func (forgetsHistory) Name() string { return "forgets_history" }
+func (forgetsHistory) Backward(c *autograd.Call, g []*tensor) []*tensor {
+	return []*tensor{ops.Mul(g[0], ops.Scale(c.Saved[0].Detach(), 2))}
+}
+
 type wrongFactor struct{}
 
 func (wrongFactor) Name() string { return "wrong_factor" }

@@ -92,6 +92,17 @@ func TestCheckpointHigherOrder(t *testing.T) {
 		t.Error(err)
 	}
 
+	// A fused operation, with a dropout.
+	segs := device.NewSegments(2, 3)
+	attend := func(in ...*tensor) *tensor {
+		return scope.Checkpoint(func(in ...*tensor) *tensor {
+			return ops.SelfAttention(ops.Scale(in[0], 1.1), segs, ops.AttentionConfig{Heads: 1, Dropout: 0.2, Key: autograd.NewKey(3)})
+		}, in[0])
+	}
+	if err := autograd.GradGradCheck(attend, filled(1, 5, 3).RequireGrad()); err != nil {
+		t.Error(err)
+	}
+
 	// A parameter inside: f = w³·x, so that ∂²f/∂w² = 6wx, and ∂²f/∂w∂x = 3w².
 	f := scope.Checkpoint(func(in ...*tensor) *tensor { return ops.Mul(ops.Mul(ops.Mul(w, w), w), in[0]) }, scope.Of(x))
 	g := autograd.Grad([]*tensor{ops.Sum(f)}, []*tensor{w}, nil, true)[0]
@@ -160,7 +171,17 @@ func TestCheckpointMemory(t *testing.T) {
 	if all < layers*16 || checkpointed > layers+2*16+10 {
 		t.Errorf("%d buffers with checkpoints, %d without", checkpointed, all)
 	}
-	t.Logf("%d buffers with checkpoints, %d without", checkpointed, all)
+
+	scope, grads := autograd.NewScope(), autograd.NewGradients()
+	for i := range 4 {
+		before := dev.allocs
+		autograd.Backward(ops.Sum(scope.Checkpoint(layer, scope.Of(x))), grads)
+		grads.Reset()
+		scope.Reset()
+		if n := dev.allocs - before; i > 0 && n > 0 {
+			t.Errorf("a warm step asked for %d buffers", n)
+		}
+	}
 }
 
 // Checkpointed layers give the same gradients of any order.

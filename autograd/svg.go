@@ -20,9 +20,9 @@ const (
 	charWidth = 7.4 // of the font, on the generous side
 )
 
-// A slot is a place in a layer: of a box, or of an edge that passes the layer by.
+// A slot is a place in a layer: of a box, or of edges that pass the layer by.
 type slot struct {
-	box   *box    // nil for an edge passing by
+	box   *box    // nil for edges passing by
 	above []*slot // where its edges come from, one for each input
 	below []*slot // where they go
 	layer int
@@ -43,9 +43,9 @@ func (s *slot) top() float64    { return margin + float64(s.layer)*layerStep }
 func (s *slot) bottom() float64 { return s.top() + boxHeight }
 
 // SVG returns the graph as a picture that needs nothing else: leaves above, the
-// result at the bottom. Boxes stand in layers and edges pass between them, in the
-// manner of Sugiyama, Tagawa and Toda, "Methods for visual understanding of
-// hierarchical system structures" (1981).
+// result at the bottom. Boxes stand in layers and edges pass between them, those from
+// one box together, in the manner of Sugiyama, Tagawa and Toda, "Methods for visual
+// understanding of hierarchical system structures" (1981).
 func (g *Graph) SVG() string {
 	layers := g.layers()
 	untangle(layers)
@@ -117,8 +117,8 @@ func writeBox(s *strings.Builder, at *slot, result bool) {
 	fmt.Fprintf(s, `<text x="%.1f" y="%.1f" font-size="13.5" fill="#1f2933">%s</text>`+"\n", at.x, y, html.EscapeString(at.box.label()))
 }
 
-// layers puts every box into the layer of its depth, and a slot into each layer that
-// an edge passes.
+// layers puts every box into the layer of its depth, and a slot for each box whose
+// edges pass a layer into that one.
 func (g *Graph) layers() [][]*slot {
 	deepest := 0
 	for _, b := range g.boxes {
@@ -134,16 +134,22 @@ func (g *Graph) layers() [][]*slot {
 	for _, b := range g.boxes {
 		slots[b] = add(b, deepest-b.depth)
 	}
-	for _, b := range g.boxes {
-		for _, in := range b.inputs {
-			from, to := slots[in], slots[b]
-			for layer := from.layer + 1; layer <= to.layer; layer++ {
-				next := to
-				if layer < to.layer {
-					next = add(nil, layer)
+	link := func(from, to *slot) {
+		from.below, to.above = append(from.below, to), append(to.above, from)
+	}
+	for _, in := range g.boxes {
+		trunk := []*slot{slots[in]} // edges from one box run together until they turn off
+		for _, b := range g.boxes {
+			for _, other := range b.inputs {
+				if other != in {
+					continue
 				}
-				from.below, next.above = append(from.below, next), append(next.above, from)
-				from = next
+				to := slots[b]
+				for n := len(trunk); trunk[0].layer+n < to.layer; n++ {
+					trunk = append(trunk, add(nil, trunk[0].layer+n))
+					link(trunk[n-1], trunk[n])
+				}
+				link(trunk[to.layer-trunk[0].layer-1], to)
 			}
 		}
 	}
