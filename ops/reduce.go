@@ -12,7 +12,24 @@ import (
 // without axes.
 func Sum(x *Tensor, axes ...int) *Tensor {
 	kept, dropped := reducedShapes("Sum", x, axes)
-	return Reshape(sumTo(x, kept), dropped...)
+	if len(kept) == 0 {
+		return x
+	}
+	return sum(x, kept, dropped)
+}
+
+// sum sums to the kept shape and returns that in another one.
+func sum(x *Tensor, kept, shape []int) *Tensor {
+	y := autograd.View(reduceTo(device.ReduceSum, x, kept), 0, shape...)
+	autograd.Apply(sumRule{kept}, list(y), list(x), nil)
+	return y
+}
+
+type sumRule struct{ kept []int }
+
+func (sumRule) Name() string { return "sum" }
+func (r sumRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
+	return list(Expand(Reshape(g[0], r.kept...), c.Inputs[0].Shape()...))
 }
 
 // Mean returns the mean of x over the given axes, which disappear; over all
@@ -78,9 +95,7 @@ func sumTo(x *Tensor, shape []int) *Tensor {
 	if slices.Equal(x.Shape(), shape) {
 		return x
 	}
-	y := reduceTo(device.ReduceSum, x, shape)
-	autograd.Apply(sumToRule{}, list(y), list(x), nil)
-	return y
+	return sum(x, shape, shape)
 }
 
 // reduceTo combines what broadcasting shape to x's shape repeats, without recording.
@@ -108,13 +123,6 @@ func reduceTo(op device.ReduceOp, x *Tensor, shape []int) *Tensor {
 		i = j
 	}
 	return autograd.View(cur, 0, shape...)
-}
-
-type sumToRule struct{}
-
-func (sumToRule) Name() string { return "sum" }
-func (sumToRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
-	return list(Expand(g[0], c.Inputs[0].Shape()...))
 }
 
 // Expand repeats x to the given shape by the rules of broadcasting.
