@@ -10,12 +10,12 @@ import (
 	"github.com/muppet-go/muppet/nn/safetensors"
 )
 
-// Save writes the model's parameters to a safetensors file under their state-dict
-// names. The file appears under its name only when all of it is on disk.
+// Save writes the model's parameters and buffers to a safetensors file under their
+// state-dict names. The file appears under its name only when all of it is on disk.
 func Save(path string, model any) error { return SaveEntries(path, StateDict(model)) }
 
-// Load reads the model's parameters from a safetensors file. It changes nothing unless
-// the file has every parameter in its shape, and nothing else; the error lists by
+// Load reads the model's parameters and buffers from a safetensors file. It changes
+// nothing unless the file has every one of them in its shape, and nothing else; the error lists by
 // name what is missing, misshapen or unknown.
 func Load(path string, model any) error { return LoadEntries(path, StateDict(model)) }
 
