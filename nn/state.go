@@ -15,8 +15,8 @@ import (
 func Save(path string, model any) error { return SaveEntries(path, StateDict(model)) }
 
 // Load reads the model's parameters and buffers from a safetensors file. It changes
-// nothing unless the file has every one of them in its shape, and nothing else; the error lists by
-// name what is missing, misshapen or unknown.
+// nothing unless the file has every one of them in its shape, and nothing else; the
+// error lists by name what is missing, misshapen or unknown.
 func Load(path string, model any) error { return LoadEntries(path, StateDict(model)) }
 
 // SaveEntries is Save for tensors of the caller's choice.
