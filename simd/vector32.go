@@ -86,7 +86,7 @@ func SSigmoid(dst, x []float32) { unary("SSigmoid", active.s.sigmoid, dst, x) }
 func SGELU(dst, x []float32) { unary("SGELU", active.s.gelu, dst, x) }
 
 // SGELUGrad sets dst[i] to the derivative of SGELU at x[i], Φ(x[i]) + x[i]·φ(x[i]),
-// within 5 ULP of the larger of its magnitude and 1/8: it is zero near -0.75.
+// within 5.5 ULP of the larger of its magnitude and 1/8: it is zero near -0.75.
 func SGELUGrad(dst, x []float32) { unary("SGELUGrad", active.s.geluGrad, dst, x) }
 
 // SAddScalar sets dst[i] to x[i] + s.
