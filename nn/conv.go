@@ -55,10 +55,7 @@ func convParameters(name string, in, out int, kernel []int, cfg ops.ConvConfig, 
 		panic(fmt.Sprintf("nn: %s: %d to %d channels in %d groups", name, in, out, groups))
 	}
 	shape := append([]int{out, in / groups}, kernel...)
-	fan := 1
-	for _, d := range shape[1:] {
-		fan *= d
-	}
-	bound := linearBound(fan)
+	fanIn, _ := Fans(shape...)
+	bound := linearBound(fanIn)
 	return Uniform(key.Fold("weight"), -bound, bound, shape...), Uniform(key.Fold("bias"), -bound, bound, out)
 }
