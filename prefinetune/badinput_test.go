@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
 )
@@ -123,13 +124,15 @@ func TestBadStart(t *testing.T) {
 	// load saves a good encoder, spoils the folder and loads it.
 	load := func(spoil func(dir string)) error {
 		dir := t.TempDir()
-		if err := transformer.Save(dir, e, tok); err != nil {
+		m := transformer.NewModel(e, transformer.Bare, device.Key{})
+		m.Tokenizer = tok
+		if err := m.Save(dir); err != nil {
 			t.Fatal(err)
 		}
 		if spoil != nil {
 			spoil(dir)
 		}
-		_, _, err := transformer.Load(dir)
+		_, err := transformer.Load(dir)
 		return err
 	}
 	if err := load(nil); err != nil {

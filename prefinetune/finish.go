@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/baseline"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/report"
@@ -51,7 +52,9 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 		return nil, fmt.Errorf("prefinetune: report: %w", err)
 	}
 	model := filepath.Join(t.cfg.Out, "model")
-	if err := transformer.Save(model, t.model.Encoder, t.tok); err != nil {
+	encoder := transformer.NewModel(t.model.Encoder, transformer.Bare, device.Key{})
+	encoder.Tokenizer = t.tok
+	if err := encoder.Save(model); err != nil {
 		return nil, err
 	}
 	page := filepath.Join(t.cfg.Out, "report.html")

@@ -355,10 +355,11 @@ func TestSavedModelLoads(t *testing.T) {
 	if _, err := tr.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	e, tok, err := transformer.Load(filepath.Join(out, "model"))
+	m, err := transformer.Load(filepath.Join(out, "model"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	e, tok := m.Encoder, m.Tokenizer
 	if tok.VocabSize() != tr.tok.VocabSize() {
 		t.Errorf("tokenizer of %d tokens, was %d", tok.VocabSize(), tr.tok.VocabSize())
 	}

@@ -11,6 +11,7 @@ import (
 type Batch struct {
 	IDs       []int32          // [T]
 	Positions []int32          // [T], from 0 in every sequence
+	Types     []int32          // [T], BERT's token_type_ids; nil: all 0
 	Segments  *device.Segments // where each sequence lies
 }
 

@@ -2,41 +2,38 @@ package transformer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/file"
 	"github.com/muppet-go/muppet/nn"
-	"github.com/muppet-go/muppet/nn/safetensors"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
-// stored is how an encoder lies in a checkpoint: under the name of its model.
-type stored struct {
-	Encoder *Encoder `name:"roberta"`
-}
-
-// Save writes an encoder and its tokenizer as a folder that Hugging Face's
-// RobertaModel.from_pretrained loads: config.json, model.safetensors, vocab.json,
-// merges.txt. Each file appears whole or not at all. A pooler, which RobertaModel makes
-// anew unless it is told add_pooling_layer=False, is not part of it.
-func Save(dir string, e *Encoder, tok *tokenizer.Tokenizer) error {
+// Save writes the model and its tokenizer as a folder that Hugging Face's
+// from_pretrained loads: config.json, model.safetensors, the tokenizer's files. Each file
+// appears whole or not at all.
+func (m *Model) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("transformer: %w", err)
 	}
-	if err := nn.Save(filepath.Join(dir, "model.safetensors"), &stored{e}); err != nil {
+	if err := nn.Save(filepath.Join(dir, "model.safetensors"), m); err != nil {
 		return err
 	}
-	if err := tok.Save(dir); err != nil {
-		return err
+	if m.Tokenizer != nil {
+		if err := m.Tokenizer.Save(dir); err != nil {
+			return err
+		}
 	}
-	c := e.Config
-	c.Architectures = []string{"RobertaModel"}
+	c := m.Config
+	c.Architectures = []string{m.Architecture()}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("transformer: %w", err)
@@ -52,77 +49,123 @@ func Save(dir string, e *Encoder, tok *tokenizer.Tokenizer) error {
 	return nil
 }
 
-// Load reads an encoder and its tokenizer from a folder in Hugging Face's layout. Heads
-// and the pooler that the file may hold besides the encoder are left aside; a tensor of
-// the encoder that is missing or misshapen is an error that names it.
-func Load(dir string) (*Encoder, *tokenizer.Tokenizer, error) {
+// Load reads a model and its tokenizer from a folder in Hugging Face's layout, with the
+// head that its architecture names.
+func Load(dir string) (*Model, error) {
 	c, err := LoadConfig(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	return load(dir, c, headOf(c), false)
+}
+
+// LoadFor reads a model for a head of the caller's choice, whatever the checkpoint was
+// made for. Labels name the classes of a classification; without any they are the
+// configuration's. A head that the checkpoint lacks, or has for another task or other
+// labels in another shape, begins fresh; the model's Fresh lists its tensors. A
+// tensor of the encoder that is missing or misshapen is an error that names it.
+func LoadFor(dir string, head Head, labels ...string) (*Model, error) {
+	if head != Bare && !slices.Contains(heads, head) {
+		return nil, fmt.Errorf("transformer: no head %q: want one of %q", head, heads)
+	}
+	c, err := LoadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(labels) > 0 {
+		c.setLabels(labels)
+	}
+	return load(dir, c, head, len(labels) > 0 || head != headOf(c))
+}
+
+// load reads a model; for another task than the checkpoint's it takes a head of another
+// shape for none.
+func load(dir string, c Config, head Head, other bool) (*Model, error) {
+	tok, err := loadTokenizer(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWeights(dir, c.ModelType)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if err := w.fits(c); err != nil {
+		return nil, err
+	}
+	m := NewModel(NewEncoder(c, device.Key{}), head, autograd.NewKey(0))
+	m.Tokenizer = tok
+	if _, ok := w.find("pooler.dense.weight"); ok && head == Bare {
+		m.Pooler = &Pooler{nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, device.Key{})}
+		m.Modules = m.modules()
+	}
+	encoder := map[*autograd.Tensor]bool{}
+	for _, p := range nn.Parameters(m.Encoder) {
+		encoder[p.Tensor] = true
+	}
+	var problems []string
+	type read struct {
+		from string
+		into *autograd.Tensor
+	}
+	var reads []read
+	for _, p := range nn.Parameters(m) {
+		for _, e := range p.Entries(p.Tensor) {
+			stored, ok := w.find(e.Name)
+			if !ok {
+				m.Fresh = append(m.Fresh, e.Name)
+				if encoder[p.Tensor] {
+					problems = append(problems, "missing "+e.Name)
+				}
+				continue
+			}
+			if shape := w.shape(stored); !slices.Equal(shape, e.Tensor.Shape()) {
+				m.Fresh = append(m.Fresh, e.Name)
+				if encoder[p.Tensor] || !other {
+					problems = append(problems, fmt.Sprintf("%s has shape %v, config.json asks for %v", stored, shape, e.Tensor.Shape()))
+				}
+				continue
+			}
+			reads = append(reads, read{stored, e.Tensor})
+		}
+	}
+	if problems != nil {
+		return nil, fmt.Errorf("transformer: %s: %s", w.path, listed(problems))
+	}
+	for _, r := range reads {
+		if err := w.read(r.from, r.into); err != nil {
+			return nil, err
+		}
+	}
+	m.Unused = w.unused()
+	return m, nil
+}
+
+// listed joins the first of many messages.
+func listed(problems []string) string {
+	const shown = 10
+	if n := len(problems); n > shown {
+		problems = append(problems[:shown:shown], fmt.Sprintf("and %d more", n-shown))
+	}
+	return strings.Join(problems, "; ")
+}
+
+// loadTokenizer reads the folder's tokenizer, nil if it has no file of one.
+func loadTokenizer(dir string, c Config) (*tokenizer.Tokenizer, error) {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	if !has("vocab.json") && !has("merges.txt") {
+		return nil, nil
 	}
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if tok.VocabSize() > c.VocabSize {
-		return nil, nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, more than vocab_size %d",
+		return nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, more than vocab_size %d",
 			filepath.Join(dir, "config.json"), tok.VocabSize(), c.VocabSize)
 	}
-	path := filepath.Join(dir, "model.safetensors")
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	prefix := "roberta."
-	if _, ok := f.Info("embeddings.word_embeddings.weight"); ok {
-		prefix = "" // saved as a RobertaModel, without a head
-	}
-	if err := fits(f, prefix, c); err != nil {
-		return nil, nil, fmt.Errorf("transformer: %s: %w", path, err)
-	}
-	e := NewEncoder(c, device.Key{})
-	for _, entry := range nn.StateDict(e) {
-		if err := hasShape(f, prefix+entry.Name, entry.Tensor.Shape()...); err != nil {
-			return nil, nil, fmt.Errorf("transformer: %s: %w", path, err)
-		}
-		values, _, err := f.ReadFloat32(prefix + entry.Name)
-		if err != nil {
-			return nil, nil, err
-		}
-		autograd.Mutate(func(dst ...device.Slice) { entry.Tensor.Device().Write(dst[0], values) }, entry.Tensor)
-	}
-	return e, tok, nil
-}
-
-// fits checks, before memory is taken for what a configuration promises, that the file
-// has the tensors that decide how much.
-func fits(f *safetensors.File, prefix string, c Config) error {
-	embeddings := map[string]int{"word": c.VocabSize, "position": c.MaxPositionEmbeddings, "token_type": c.TypeVocabSize}
-	for _, name := range []string{"word", "position", "token_type"} {
-		if err := hasShape(f, prefix+"embeddings."+name+"_embeddings.weight", embeddings[name], c.HiddenSize); err != nil {
-			return err
-		}
-	}
-	for i := range c.NumHiddenLayers {
-		layer := fmt.Sprintf("%sencoder.layer.%d.", prefix, i)
-		if err := hasShape(f, layer+"attention.self.query.weight", c.HiddenSize, c.HiddenSize); err != nil {
-			return err
-		}
-		if err := hasShape(f, layer+"intermediate.dense.weight", c.IntermediateSize, c.HiddenSize); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func hasShape(f *safetensors.File, name string, want ...int) error {
-	info, ok := f.Info(name)
-	if !ok {
-		return fmt.Errorf("missing %s", name)
-	}
-	if !slices.Equal(info.Shape, want) {
-		return fmt.Errorf("%s has shape %v, config.json asks for %v", name, info.Shape, want)
-	}
-	return nil
+	return tok, nil
 }

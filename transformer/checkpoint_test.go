@@ -24,7 +24,9 @@ func newSaved(t *testing.T) (string, *Encoder, *tokenizer.Tokenizer) {
 	c.NumAttentionHeads, c.MaxPositionEmbeddings = 2, 20
 	e := NewEncoder(c, autograd.NewKey(1))
 	dir := filepath.Join(t.TempDir(), "new", "model")
-	if err := Save(dir, e, tok); err != nil {
+	m := NewModel(e, Bare, autograd.NewKey(2))
+	m.Tokenizer = tok
+	if err := m.Save(dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir, e, tok
@@ -42,12 +44,16 @@ func sameWeights(a, b *Encoder) bool {
 
 func TestSaveLoad(t *testing.T) {
 	dir, e, tok := newSaved(t)
-	e2, tok2, err := Load(dir)
+	m2, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	e2, tok2 := m2.Encoder, m2.Tokenizer
 	if !sameWeights(e, e2) {
 		t.Error("weights differ")
+	}
+	if m2.Config.Architectures[0] != "RobertaModel" {
+		t.Errorf("architectures %q", m2.Config.Architectures)
 	}
 	e2.Config.Architectures = e.Config.Architectures
 	if a, _ := json.Marshal(e.Config); !bytes.Contains(a, []byte(`"hidden_size":8`)) {
@@ -60,7 +66,7 @@ func TestSaveLoad(t *testing.T) {
 		t.Error("tokens differ")
 	}
 	again := filepath.Join(t.TempDir(), "again")
-	if err := Save(again, e2, tok2); err != nil {
+	if err := m2.Save(again); err != nil {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(dir)
@@ -95,11 +101,13 @@ func TestLoadOtherLayouts(t *testing.T) {
 		if err := nn.Save(path, model); err != nil {
 			t.Fatal(err)
 		}
-		e2, _, err := Load(dir)
+		m, err := LoadFor(dir, Bare)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if !sameWeights(e, e2) {
+		} else if !sameWeights(e, m.Encoder) {
 			t.Errorf("%s: weights differ", name)
+		} else if (m.Pooler != nil) != (name == "RobertaModel") || (m.Unused != nil) != (name == "RobertaForMaskedLM") {
+			t.Errorf("%s: pooler %v, unused %q", name, m.Pooler, m.Unused)
 		}
 	}
 }
@@ -135,9 +143,9 @@ func TestLoadConfigErrors(t *testing.T) {
 		fields fields
 		want   string
 	}{
-		{fields{"model_type": "bert"}, `model_type "bert"`},
+		{fields{"model_type": "t5"}, `model_type "t5"`},
 		{fields{"model_type": nil}, `model_type ""`},
-		{fields{"hidden_act": "relu"}, `hidden_act "relu"`},
+		{fields{"hidden_act": "tanh"}, `hidden_act "tanh"`},
 		{fields{"num_attention_heads": 3}, "num_attention_heads 3"},
 		{fields{"num_attention_heads": 0}, "num_attention_heads is 0"},
 		{fields{"hidden_size": nil}, "hidden_size is 0"},
@@ -164,7 +172,7 @@ func TestLoadConfigErrors(t *testing.T) {
 		edit(t, dir, c.fields)
 		for _, load := range []func(string) error{
 			func(dir string) error { _, err := LoadConfig(dir); return err },
-			func(dir string) error { _, _, err := Load(dir); return err },
+			func(dir string) error { _, err := Load(dir); return err },
 		} {
 			err := load(dir)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Join(dir, "config.json")) {
@@ -188,7 +196,7 @@ func TestLoadConfigIgnoresOtherFields(t *testing.T) {
 }
 
 func TestLoadErrors(t *testing.T) {
-	const words, up = "roberta.embeddings.word_embeddings.weight", "roberta.encoder.layer.1.intermediate.dense.weight"
+	const words, up = "embeddings.word_embeddings.weight", "encoder.layer.1.intermediate.dense.weight"
 	remove := func(file string) func(t *testing.T, dir string, e *Encoder) {
 		return func(t *testing.T, dir string, _ *Encoder) {
 			if err := os.Remove(filepath.Join(dir, file)); err != nil {
@@ -200,7 +208,7 @@ func TestLoadErrors(t *testing.T) {
 	without := func(name string, shape ...int) func(t *testing.T, dir string, e *Encoder) {
 		return func(t *testing.T, dir string, e *Encoder) {
 			var entries []nn.Entry
-			for _, entry := range nn.StateDict(&stored{e}) {
+			for _, entry := range nn.StateDict(e) {
 				if entry.Name != name {
 					entries = append(entries, entry)
 				} else if shape != nil {
@@ -212,7 +220,7 @@ func TestLoadErrors(t *testing.T) {
 			}
 		}
 	}
-	const query, bias = "roberta.encoder.layer.0.attention.self.query.weight", "roberta.encoder.layer.1.attention.self.value.bias"
+	const query, bias = "encoder.layer.0.attention.self.query.weight", "encoder.layer.1.attention.self.value.bias"
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, dir string, e *Encoder)
 		want  []string
@@ -233,14 +241,14 @@ func TestLoadErrors(t *testing.T) {
 		"bias misshapen":   {without(bias, 8, 1), []string{"model.safetensors", bias + " has shape [8 1]", "[8]"}},
 		"network too wide": {without(up, 33, 8), []string{"model.safetensors", up + " has shape [33 8]"}},
 		"too many layers": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"num_hidden_layers": 3}) },
-			[]string{"model.safetensors", "missing roberta.encoder.layer.2."}},
+			[]string{"model.safetensors", "missing encoder.layer.2."}},
 		"small vocabulary": {func(t *testing.T, dir string, _ *Encoder) { edit(t, dir, map[string]any{"vocab_size": 264}) },
 			[]string{"config.json", "vocab_size 264", "tokenizer has 265 tokens"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, e, _ := newSaved(t)
 			c.spoil(t, dir, e)
-			_, _, err := Load(dir)
+			_, err := Load(dir)
 			if err == nil {
 				t.Fatal("no error")
 			}

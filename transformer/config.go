@@ -4,13 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/muppet-go/muppet/internal/file"
 )
 
-// Config describes a RoBERTa encoder, with the field names of Hugging Face's
+// Config describes a RoBERTa or BERT encoder and its head, with the field names of Hugging Face's
 // config.json.
 type Config struct {
 	Architectures         []string `json:"architectures,omitempty"`
@@ -23,13 +27,18 @@ type Config struct {
 	HiddenAct             string   `json:"hidden_act"`
 	HiddenDropout         float64  `json:"hidden_dropout_prob"`
 	AttentionDropout      float64  `json:"attention_probs_dropout_prob"`
-	MaxPositionEmbeddings int      `json:"max_position_embeddings"` // 2 more than the longest sequence
+	MaxPositionEmbeddings int      `json:"max_position_embeddings"` // in RoBERTa 2 more than the longest sequence
 	TypeVocabSize         int      `json:"type_vocab_size"`
 	InitializerRange      float64  `json:"initializer_range"`
 	LayerNormEps          float64  `json:"layer_norm_eps"`
 	PadTokenID            int      `json:"pad_token_id"`
 	BOSTokenID            int      `json:"bos_token_id"`
 	EOSTokenID            int      `json:"eos_token_id"`
+
+	ClassifierDropout *float64          `json:"classifier_dropout,omitempty"` // nil: as hidden
+	ID2Label          map[string]string `json:"id2label,omitempty"`           // "0" to "n-1"
+	Label2ID          map[string]int    `json:"label2id,omitempty"`
+	ProblemType       string            `json:"problem_type,omitempty"`
 }
 
 // NewConfig returns RoBERTa's settings for an encoder of the given size: heads of about
@@ -40,15 +49,15 @@ func NewConfig(vocab, layers, hidden int) Config {
 	return Config{
 		Architectures: []string{"RobertaForMaskedLM"}, ModelType: "roberta",
 		VocabSize: vocab, HiddenSize: hidden, NumHiddenLayers: layers,
-		NumAttentionHeads: heads(hidden), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
+		NumAttentionHeads: headsFor(hidden), IntermediateSize: 4 * hidden, HiddenAct: "gelu",
 		HiddenDropout: 0.1, AttentionDropout: 0.1, MaxPositionEmbeddings: 514, TypeVocabSize: 1,
 		InitializerRange: 0.02 * math.Sqrt(768/float64(hidden)), LayerNormEps: 1e-5, PadTokenID: 1, BOSTokenID: 0, EOSTokenID: 2,
 	}
 }
 
-// heads returns the number of heads that divides hidden into sizes nearest to the
+// headsFor returns the number of heads that divides hidden into sizes nearest to the
 // wanted one.
-func heads(hidden int) int {
+func headsFor(hidden int) int {
 	want := 64
 	if hidden < 256 {
 		want = 32 // one or two heads can look at too few things at once
@@ -63,9 +72,46 @@ func heads(hidden int) int {
 	return 1
 }
 
-// MaxLength returns the longest sequence that has positions. Positions start behind
+// MaxLength returns the longest sequence that has positions.
+func (c Config) MaxLength() int { return c.MaxPositionEmbeddings - c.firstPosition() }
+
+// firstPosition returns the row of a sequence's first position: RoBERTa's are behind
 // the pad token's id, as in fairseq.
-func (c Config) MaxLength() int { return c.MaxPositionEmbeddings - c.PadTokenID - 1 }
+func (c Config) firstPosition() int {
+	if c.ModelType == "bert" {
+		return 0
+	}
+	return c.PadTokenID + 1
+}
+
+// Labels returns the names of the classes in the order of a head's outputs; without
+// id2label there are two, as in Hugging Face's configurations.
+func (c Config) Labels() []string {
+	if len(c.ID2Label) == 0 {
+		return []string{"LABEL_0", "LABEL_1"}
+	}
+	labels := make([]string, len(c.ID2Label))
+	for i := range labels {
+		labels[i] = c.ID2Label[strconv.Itoa(i)]
+	}
+	return labels
+}
+
+// setLabels names the classes.
+func (c *Config) setLabels(labels []string) {
+	c.ID2Label, c.Label2ID = map[string]string{}, map[string]int{}
+	for i, l := range labels {
+		c.ID2Label[strconv.Itoa(i)], c.Label2ID[l] = l, i
+	}
+}
+
+// classifierDropout returns the probability of the heads' dropout.
+func (c Config) classifierDropout() float64 {
+	if c.ClassifierDropout != nil {
+		return *c.ClassifierDropout
+	}
+	return c.HiddenDropout
+}
 
 // Validate reports the first field that no encoder can be built with.
 func (c Config) Validate() error {
@@ -85,8 +131,8 @@ func (c Config) Validate() error {
 		{"type_vocab_size", c.TypeVocabSize, 1, most},
 		{"pad_token_id", c.PadTokenID, 0, c.VocabSize - 1},
 	}
-	if c.ModelType != "roberta" {
-		return fmt.Errorf("model_type %q: only \"roberta\" is supported", c.ModelType)
+	if c.ModelType != "roberta" && c.ModelType != "bert" {
+		return fmt.Errorf("model_type %q: only \"roberta\" and \"bert\" are encoders here", c.ModelType)
 	}
 	for _, s := range sizes {
 		if s.value < s.low || s.value > s.high {
@@ -94,8 +140,8 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case c.HiddenAct != "gelu":
-		return fmt.Errorf("hidden_act %q: only \"gelu\" is supported", c.HiddenAct)
+	case biasActivations[c.HiddenAct] == nil:
+		return fmt.Errorf("hidden_act %q: want one of %s", c.HiddenAct, strings.Join(slices.Sorted(maps.Keys(biasActivations)), ", "))
 	case c.HiddenSize%c.NumAttentionHeads != 0:
 		return fmt.Errorf("hidden_size %d does not divide into num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
 	case c.MaxLength() < 1:
@@ -108,6 +154,13 @@ func (c Config) Validate() error {
 		return fmt.Errorf("initializer_range is %g", c.InitializerRange)
 	case !(c.LayerNormEps >= 0):
 		return fmt.Errorf("layer_norm_eps is %g", c.LayerNormEps)
+	case !(c.classifierDropout() >= 0 && c.classifierDropout() < 1):
+		return fmt.Errorf("classifier_dropout is %g", c.classifierDropout())
+	}
+	for i := range len(c.ID2Label) {
+		if _, ok := c.ID2Label[strconv.Itoa(i)]; !ok {
+			return fmt.Errorf("id2label has %d classes but no class %d", len(c.ID2Label), i)
+		}
 	}
 	return nil
 }
@@ -123,7 +176,16 @@ func LoadConfig(dir string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %w", err)
 	}
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
+	}
 	c := Config{HiddenAct: "gelu", TypeVocabSize: 1, InitializerRange: 0.02, LayerNormEps: 1e-5, PadTokenID: 1, EOSTokenID: 2}
+	if kind.ModelType == "bert" {
+		c.TypeVocabSize, c.LayerNormEps, c.PadTokenID, c.EOSTokenID = 2, 1e-12, 0, 0
+	}
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
 	}

@@ -8,11 +8,13 @@ import (
 )
 
 // ClassificationHead scores a sequence by its first token's vector: dropout, dense,
-// tanh, dropout, projection. With one output it ranks candidates.
+// tanh, dropout, projection. With one output it ranks candidates. BERT's, which calls the
+// dense layer its pooler, is without the first dropout.
 type ClassificationHead struct {
 	Dense   *nn.Linear `name:"dense"`
 	OutProj *nn.Linear `name:"out_proj"`
 	dropout float64
+	pooled  bool // without the first dropout
 }
 
 // NewClassificationHead returns a head with the given number of outputs.
@@ -20,7 +22,7 @@ func NewClassificationHead(c Config, outputs int, key device.Key) *Classificatio
 	return &ClassificationHead{
 		Dense:   nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, key.Fold("dense")),
 		OutProj: nn.NewNormalLinear(c.HiddenSize, outputs, c.InitializerRange, key.Fold("out_proj")),
-		dropout: c.HiddenDropout,
+		dropout: c.classifierDropout(),
 	}
 }
 
@@ -34,8 +36,42 @@ func (h *ClassificationHead) Forward(hidden *autograd.Tensor, first []int32, dro
 		}
 		return ops.Dropout(x, h.dropout, dropout.Fold(name))
 	}
-	x = ops.Tanh(h.Dense.Forward(drop(x, "features")))
+	if !h.pooled {
+		x = drop(x, "features")
+	}
+	x = ops.Tanh(h.Dense.Forward(x))
 	return h.OutProj.Forward(drop(x, "dense"))
+}
+
+// Pooler maps a sequence's first vector to one that stands for the sequence: dense, tanh.
+type Pooler struct {
+	Dense *nn.Linear `name:"dense"`
+}
+
+// Forward returns the vectors [len(first), hidden] of the sequences that begin at the
+// given rows of hidden [T, hidden].
+func (p *Pooler) Forward(hidden *autograd.Tensor, first []int32) *autograd.Tensor {
+	return ops.Tanh(p.Dense.Forward(ops.IndexSelect(hidden, rows(hidden.Scope(), first))))
+}
+
+// TokenHead scores every token: dropout, projection.
+type TokenHead struct {
+	Classifier *nn.Linear `name:"classifier"`
+	dropout    float64
+}
+
+// NewTokenHead returns a head with the given number of outputs.
+func NewTokenHead(c Config, outputs int, key device.Key) *TokenHead {
+	return &TokenHead{nn.NewNormalLinear(c.HiddenSize, outputs, c.InitializerRange, key.Fold("classifier")), c.classifierDropout()}
+}
+
+// Forward returns the scores [T, outputs] of the rows of hidden [T, hidden]. A key turns
+// dropout on.
+func (h *TokenHead) Forward(hidden *autograd.Tensor, dropout *device.Key) *autograd.Tensor {
+	if dropout != nil {
+		hidden = ops.Dropout(hidden, h.dropout, dropout.Fold("features"))
+	}
+	return h.Classifier.Forward(hidden)
 }
 
 // SpanHead gives every token a score as the start and as the end of an answer.
@@ -54,17 +90,23 @@ func (h *SpanHead) Forward(hidden *autograd.Tensor, positions []int32) *autograd
 	return ops.Transpose(h.Outputs.Forward(ops.IndexSelect(hidden, rows(hidden.Scope(), positions))), 0, 1)
 }
 
-// MaskedLMHead predicts tokens: dense, GELU, norm, and the product with the word
+// MaskedLMHead predicts tokens: dense, activation (RoBERTa's is always GELU), norm, and the product with the word
 // embeddings, which it shares, plus a bias.
 type MaskedLMHead struct {
 	Dense *nn.Linear       `name:"dense"`
 	Norm  *nn.LayerNorm    `name:"layer_norm"`
 	Bias  *autograd.Tensor `name:"bias,nodecay"`
+	act   func(x, bias *autograd.Tensor) *autograd.Tensor
 }
 
 // NewMaskedLMHead returns a masked-language-model head.
 func NewMaskedLMHead(c Config, key device.Key) *MaskedLMHead {
+	act := ops.BiasGELU
+	if c.ModelType == "bert" {
+		act = biasActivations[c.HiddenAct]
+	}
 	return &MaskedLMHead{
+		act:   act,
 		Dense: nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, key.Fold("dense")),
 		Norm:  nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
 		Bias:  nn.Constant(0, c.VocabSize),
@@ -75,6 +117,6 @@ func NewMaskedLMHead(c Config, key device.Key) *MaskedLMHead {
 // rows of hidden [T, hidden]; words are the encoder's word embeddings.
 func (h *MaskedLMHead) Forward(hidden *autograd.Tensor, positions []int32, words *nn.Embedding) *autograd.Tensor {
 	x := ops.IndexSelect(hidden, rows(hidden.Scope(), positions))
-	x = h.Norm.Forward(ops.BiasGELU(ops.Linear(x, h.Dense.Weight, nil), h.Dense.Bias))
+	x = h.Norm.Forward(h.act(ops.Linear(x, h.Dense.Weight, nil), h.Dense.Bias))
 	return ops.Linear(x, words.Weight, h.Bias)
 }

@@ -289,9 +289,13 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 // encoder returns the encoder to start from with its tokenizer.
 func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transformer.Encoder, *tokenizer.Tokenizer, error) {
 	if f.init != "" {
-		e, tok, err := transformer.Load(f.init)
+		m, err := transformer.LoadFor(f.init, transformer.Bare)
 		if err != nil {
 			return nil, nil, fmt.Errorf("-init: %w", err)
+		}
+		e, tok := m.Encoder, m.Tokenizer
+		if tok == nil {
+			return nil, nil, fmt.Errorf("-init: %s has no vocab.json and merges.txt: no tokenizer that can be read", f.init)
 		}
 		if f.clipLength {
 			f.cfg.MaxLength = min(f.cfg.MaxLength, e.Config.MaxLength())

@@ -109,6 +109,26 @@ func (f *File) ReadFloat32(name string) ([]float32, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if !floating[info.DType] {
+		return nil, nil, f.errorf(name, "%s cannot be read as float32", info.DType)
+	}
+	values := make([]float32, info.Len())
+	if err := f.ReadFloat32At(name, values, 0); err != nil {
+		return nil, nil, err
+	}
+	return values, info.Shape, nil
+}
+
+// ReadFloat32At reads len(dst) elements of a floating-point tensor, from the given one on in row-major order, for
+// those who want no second copy of a large tensor in memory. It converts as ReadFloat32.
+func (f *File) ReadFloat32At(name string, dst []float32, offset int) error {
+	info, err := f.lookup(name)
+	if err != nil {
+		return err
+	}
+	if offset < 0 || offset > info.Len() || len(dst) > info.Len()-offset {
+		return f.errorf(name, "elements %d to %d of %d", offset, offset+len(dst), info.Len())
+	}
 	var decode func(b []byte) float32
 	switch info.DType {
 	case F32:
@@ -120,19 +140,17 @@ func (f *File) ReadFloat32(name string) ([]float32, []int, error) {
 	case BF16:
 		decode = func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }
 	default:
-		return nil, nil, f.errorf(name, "%s cannot be read as float32", info.DType)
+		return f.errorf(name, "%s cannot be read as float32", info.DType)
 	}
-	values := make([]float32, info.Len())
+	size := int64(info.DType.Size())
+	info.begin += int64(offset) * size
+	info.end = info.begin + int64(len(dst))*size
 	i := 0
-	err = f.elements(info, func(b []byte) error {
-		values[i] = decode(b)
+	return f.elements(info, func(b []byte) error {
+		dst[i] = decode(b)
 		i++
 		return nil
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return values, info.Shape, nil
 }
 
 // ReadFloat64 reads a floating-point tensor and its shape. Every type is widened exactly.
@@ -250,6 +268,9 @@ func (f *File) lookup(name string) (Info, error) {
 func (f *File) errorf(name, format string, args ...any) error {
 	return fmt.Errorf("safetensors: %s: tensor %.200q: "+format, append([]any{f.path, name}, args...)...)
 }
+
+// floating are the types that ReadFloat32 reads.
+var floating = map[DType]bool{F64: true, F32: true, F16: true, BF16: true}
 
 // float16 widens an IEEE 754 binary16: one bit of sign, five of exponent (bias 15), ten of fraction.
 func float16(h uint16) float32 {

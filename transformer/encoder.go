@@ -7,9 +7,9 @@ import (
 	"github.com/muppet-go/muppet/ops"
 )
 
-// Encoder is a RoBERTa encoder (Liu et al., arXiv 1907.11692): a stack of post-norm
-// transformer layers on token and position embeddings. Its tensors have Hugging
-// Face's names.
+// Encoder is the encoder of BERT (Devlin et al., arXiv 1810.04805) and RoBERTa (Liu et
+// al., arXiv 1907.11692): a stack of post-norm transformer layers on token, position and
+// type embeddings. Its tensors have Hugging Face's names.
 type Encoder struct {
 	Config     Config
 	Embeddings *Embeddings `name:"embeddings"`
@@ -99,14 +99,19 @@ func (e *Encoder) encode(scope *autograd.Scope, b *Batch, n int, dropout *device
 }
 
 func (e *Embeddings) forward(scope *autograd.Scope, b *Batch, c Config, dropout *device.Key) *autograd.Tensor {
-	first := int32(c.PadTokenID + 1)
+	first := int32(c.firstPosition())
 	positions := make([]int32, len(b.Positions))
 	for i, p := range b.Positions {
 		positions[i] = first + p
 	}
 	word := e.Word.Forward(rows(scope, b.IDs))
 	position := e.Position.Forward(rows(scope, positions))
-	kind := ops.Slice(scope.Of(e.Type.Weight), 0, 0, 1) // RoBERTa has but one type
+	var kind *autograd.Tensor
+	if b.Types == nil {
+		kind = ops.Slice(scope.Of(e.Type.Weight), 0, 0, 1)
+	} else {
+		kind = e.Type.Forward(rows(scope, b.Types))
+	}
 	x := e.Norm.Forward(addThree(word, position, kind))
 	if dropout != nil {
 		x = ops.Dropout(x, c.HiddenDropout, dropout.Fold("embeddings"))
@@ -117,6 +122,17 @@ func (e *Embeddings) forward(scope *autograd.Scope, b *Batch, c Config, dropout 
 var addThree = ops.Pointwise("add_embeddings", func(b *device.Builder, in ...device.Value) device.Value {
 	return b.Add(b.Add(in[0], in[1]), in[2])
 })
+
+// biasActivations are activations of x plus a bias, by the names of hidden_act.
+var biasActivations = map[string]func(x, bias *autograd.Tensor) *autograd.Tensor{
+	"gelu":              ops.BiasGELU,
+	"gelu_new":          biasGELUTanh,
+	"gelu_pytorch_tanh": biasGELUTanh,
+	"relu":              func(x, bias *autograd.Tensor) *autograd.Tensor { return ops.ReLU(ops.Add(x, bias)) },
+	"silu":              func(x, bias *autograd.Tensor) *autograd.Tensor { return ops.SiLU(ops.Add(x, bias)) },
+}
+
+func biasGELUTanh(x, bias *autograd.Tensor) *autograd.Tensor { return ops.GELUTanh(ops.Add(x, bias)) }
 
 func (l *Layer) forward(x *autograd.Tensor, segs *device.Segments, c Config, dropout *device.Key) *autograd.Tensor {
 	attention := ops.AttentionConfig{Heads: c.NumAttentionHeads}
@@ -134,6 +150,6 @@ func (l *Layer) forward(x *autograd.Tensor, segs *device.Segments, c Config, dro
 	}
 	context := ops.SelfAttention(ops.Linear(x, l.QKV.Weight, l.QKV.Bias), segs, attention)
 	x = l.AttentionNorm.Forward(project(context, l.AttentionOut, x, "attention_output"))
-	inner := ops.BiasGELU(ops.Linear(x, l.Up.Weight, nil), l.Up.Bias)
+	inner := biasActivations[c.HiddenAct](ops.Linear(x, l.Up.Weight, nil), l.Up.Bias)
 	return l.Norm.Forward(project(inner, l.Down, x, "output"))
 }

@@ -1,0 +1,189 @@
+package transformer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/file"
+	"github.com/muppet-go/muppet/nn/safetensors"
+)
+
+// weights are a checkpoint's tensors, from one file or several.
+type weights struct {
+	path  string // of the file, or of the index of several
+	base  string // what the names of an encoder's tensors begin with, or may
+	where map[string]*safetensors.File
+	files []*safetensors.File
+	used  map[string]bool
+}
+
+// openWeights opens model.safetensors, or the files that model.safetensors.index.json
+// lists, in a folder.
+func openWeights(dir, base string) (*weights, error) {
+	w := &weights{
+		path: filepath.Join(dir, "model.safetensors"), base: base + ".",
+		where: map[string]*safetensors.File{}, used: map[string]bool{},
+	}
+	f, err := safetensors.Open(w.path)
+	if err == nil {
+		w.add(f)
+		return w, nil
+	}
+	index := filepath.Join(dir, "model.safetensors.index.json")
+	if data, errIndex := file.Read(index, maxIndex); errIndex == nil {
+		w.path = index
+		if err := w.addShards(dir, data); err != nil {
+			w.Close()
+			return nil, err
+		}
+		return w, nil
+	} else if !errors.Is(errIndex, fs.ErrNotExist) {
+		return nil, fmt.Errorf("transformer: %w", errIndex)
+	}
+	return nil, err
+}
+
+// maxIndex is more than any index has, in bytes.
+const maxIndex = 64 << 20
+
+// addShards opens the files of an index, of which each must have the tensors said.
+func (w *weights) addShards(dir string, data []byte) error {
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &index); err != nil {
+		return fmt.Errorf("transformer: %s: %w", w.path, err)
+	}
+	if len(index.WeightMap) == 0 {
+		return fmt.Errorf("transformer: %s: weight_map is empty", w.path)
+	}
+	opened := map[string]*safetensors.File{}
+	for tensor, name := range index.WeightMap {
+		if opened[name] == nil {
+			if !filepath.IsLocal(name) {
+				return fmt.Errorf("transformer: %s: weight_map: %q is outside the folder", w.path, name)
+			}
+			f, err := safetensors.Open(filepath.Join(dir, name))
+			if err != nil {
+				return err
+			}
+			opened[name] = f
+			w.add(f)
+		}
+		if _, ok := opened[name].Info(tensor); !ok {
+			return fmt.Errorf("transformer: %s: weight_map: %s has no tensor %q", w.path, name, tensor)
+		}
+	}
+	return nil
+}
+
+func (w *weights) add(f *safetensors.File) {
+	w.files = append(w.files, f)
+	for _, name := range f.Names() {
+		w.where[name] = f
+	}
+}
+
+// Close closes the files.
+func (w *weights) Close() {
+	for _, f := range w.files {
+		f.Close()
+	}
+}
+
+// find returns the name under which the checkpoint has a tensor of the model: its own;
+// with or without the base's, for a checkpoint with a head may be read without one and
+// the other way round; gamma and beta for a norm's, from older releases.
+func (w *weights) find(name string) (string, bool) {
+	names := []string{name, w.base + name}
+	if short, ok := strings.CutPrefix(name, w.base); ok {
+		names[1] = short
+	}
+	for _, n := range names {
+		if w.where[n] != nil {
+			return n, true
+		}
+		old := strings.NewReplacer("LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta").Replace(n)
+		if w.where[old] != nil {
+			return old, true
+		}
+	}
+	return "", false
+}
+
+func (w *weights) shape(stored string) []int {
+	info, _ := w.where[stored].Info(stored)
+	return info.Shape
+}
+
+// read copies a tensor of the checkpoint, piece by piece, so that no second copy of the
+// model is ever in memory.
+func (w *weights) read(stored string, into *autograd.Tensor) error {
+	w.used[stored] = true
+	piece := make([]float32, min(into.Len(), 1<<18))
+	for at := 0; at < into.Len(); at += len(piece) {
+		piece = piece[:min(len(piece), into.Len()-at)]
+		if err := w.where[stored].ReadFloat32At(stored, piece, at); err != nil {
+			return err
+		}
+		part := autograd.View(into, at, len(piece))
+		autograd.Mutate(func(dst ...device.Slice) { part.Device().Write(dst[0], piece) }, part)
+	}
+	return nil
+}
+
+// unused lists what was not read, but for what every checkpoint of the kind has besides:
+// position ids, which count upwards, and the masked-language-model head's product, which
+// is the word embeddings.
+func (w *weights) unused() []string {
+	var names []string
+	for name := range w.where {
+		tied := strings.HasSuffix(name, "embeddings.position_ids") ||
+			strings.HasPrefix(name, "lm_head.decoder.") || strings.HasPrefix(name, "cls.predictions.decoder.")
+		if !w.used[name] && !tied {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fits checks, before memory is taken for what a configuration promises, that the
+// checkpoint has the tensors that decide how much.
+func (w *weights) fits(c Config) error {
+	type tensor struct {
+		name  string
+		shape []int
+	}
+	tensors := []tensor{
+		{"embeddings.word_embeddings.weight", []int{c.VocabSize, c.HiddenSize}},
+		{"embeddings.position_embeddings.weight", []int{c.MaxPositionEmbeddings, c.HiddenSize}},
+		{"embeddings.token_type_embeddings.weight", []int{c.TypeVocabSize, c.HiddenSize}},
+	}
+	for i := range c.NumHiddenLayers {
+		layer := fmt.Sprintf("encoder.layer.%d.", i)
+		tensors = append(tensors,
+			tensor{layer + "attention.self.query.weight", []int{c.HiddenSize, c.HiddenSize}},
+			tensor{layer + "intermediate.dense.weight", []int{c.IntermediateSize, c.HiddenSize}})
+	}
+	var problems []string
+	for _, t := range tensors {
+		stored, ok := w.find(w.base + t.name)
+		if !ok {
+			problems = append(problems, "missing "+t.name)
+		} else if shape := w.shape(stored); !slices.Equal(shape, t.shape) {
+			problems = append(problems, fmt.Sprintf("%s has shape %v, config.json asks for %v", stored, shape, t.shape))
+		}
+	}
+	if problems != nil {
+		return fmt.Errorf("transformer: %s: %s", w.path, listed(problems))
+	}
+	return nil
+}
