@@ -21,7 +21,7 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		}
 		return set
 	}
-	const base = `MOVQ MOVL ADDQ ADDL SUBQ ORL SHLQ SHRQ LEAQ CMPQ XORQ NOTQ TESTQ DECQ JMP JZ JNZ JL JGE RET PREFETCHT0 PCALIGN`
+	const base = `MOVQ MOVL ADDQ ADDL SUBQ IMULQ ORL SHLQ SHRQ LEAQ CMPQ XORQ NOTQ TESTQ DECQ JMP JZ JNZ JL JGE RET PREFETCHT0 PCALIGN`
 	// AVX, AVX2 and FMA3, with the vector registers Y0 to Y15.
 	const avx2 = base + ` VZEROUPPER VSTMXCSR VLDMXCSR
 		VMOVUPS VMOVUPD VMOVSS VMOVSD VBROADCASTSS VBROADCASTSD VPBROADCASTQ VMASKMOVPS VMASKMOVPD
@@ -35,9 +35,9 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 	// exist for Z registers, and what is new. VANDPS and its like need DQ.
 	const avx512 = avx2 + ` VMOVDQU32 VBLENDMPS VBLENDMPD VRNDSCALEPS VRNDSCALEPD VINSERTF32X4 VEXTRACTF64X4
 		VPTERNLOGD KMOVW KXORW KORW KORTESTW`
-	// And AVX512_BF16: one instruction, which Go's assembler does not know. It is
-	// written out, and checkBytes looks it up.
-	const avx512bf16 = avx512 + ` VPMOVQD LONG`
+	// And AVX512_BF16: instructions which Go's assembler does not know. They are
+	// written out, and checkBytes looks them up.
+	const avx512bf16 = avx512 + ` VPERMW LONG`
 	// Advanced SIMD, which every arm64 processor has. What Go's assembler does not
 	// know is a WORD, which checkWord looks up.
 	const neon = `MOVD LSL LSR ADD ADDS SUB SUBS ORR CBZ TBZ BNE BEQ BLT BGE RET PCALIGN MRS MSR WORD FMOVS FMOVD FMOVQ FCMPS FCMPD

@@ -13,6 +13,13 @@ func bfloat16RoundGeneric(dst, src []float32) {
 	}
 }
 
+// bfloat16OperandGeneric rounds what has been flushed.
+func bfloat16OperandGeneric(dst, src []float32) {
+	for i, x := range src {
+		dst[i] = math.Float32frombits(bfloat16Bits(flush(x)))
+	}
+}
+
 // bfloat16Bits returns x rounded to bfloat16, in the upper half.
 func bfloat16Bits(x float32) uint32 {
 	b := math.Float32bits(x)

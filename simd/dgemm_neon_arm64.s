@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
-TEXT ·dgemm6NEON(SB), NOSPLIT, $0-104
+// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm6NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -169,8 +169,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
-TEXT ·dgemm4NEON(SB), NOSPLIT, $0-104
+// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm4NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -292,8 +292,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
-TEXT ·dgemm2NEON(SB), NOSPLIT, $0-104
+// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm2NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -373,8 +373,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
-TEXT ·dgemm1NEON(SB), NOSPLIT, $0-104
+// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm1NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -431,6 +431,66 @@ store:
 	SUBS $1, R14, R14
 	MOVD R14, tiles+80(FP)
 	BNE tile
+	RET
+
+// func dmultiplyNEON(n int, x float64)
+TEXT ·dmultiplyNEON(SB), NOSPLIT, $0-16
+	MOVD n+0(FP), R0
+	FMOVD x+8(FP), F1
+	VDUP V1.D[0], V0.D2
+	VMOV V0.B16, V8.B16
+	VMOV V0.B16, V9.B16
+	VMOV V0.B16, V10.B16
+	VMOV V0.B16, V11.B16
+	VMOV V0.B16, V12.B16
+	VMOV V0.B16, V13.B16
+	VMOV V0.B16, V14.B16
+	VMOV V0.B16, V15.B16
+	VMOV V0.B16, V16.B16
+	VMOV V0.B16, V17.B16
+	VMOV V0.B16, V18.B16
+	VMOV V0.B16, V19.B16
+	VMOV V0.B16, V20.B16
+	VMOV V0.B16, V21.B16
+	VMOV V0.B16, V22.B16
+	VMOV V0.B16, V23.B16
+	VMOV V0.B16, V24.B16
+	VMOV V0.B16, V25.B16
+	VMOV V0.B16, V26.B16
+	VMOV V0.B16, V27.B16
+	VMOV V0.B16, V28.B16
+	VMOV V0.B16, V29.B16
+	VMOV V0.B16, V30.B16
+	VMOV V0.B16, V31.B16
+	PCALIGN $32
+
+loop:
+	WORD $0x4fc01008 // fmla v8.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01009 // fmla v9.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100a // fmla v10.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100b // fmla v11.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100c // fmla v12.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100d // fmla v13.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100e // fmla v14.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0100f // fmla v15.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01010 // fmla v16.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01011 // fmla v17.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01012 // fmla v18.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01013 // fmla v19.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01014 // fmla v20.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01015 // fmla v21.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01016 // fmla v22.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01017 // fmla v23.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01018 // fmla v24.2d, v0.2d, v0.d[0]
+	WORD $0x4fc01019 // fmla v25.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101a // fmla v26.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101b // fmla v27.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101c // fmla v28.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101d // fmla v29.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101e // fmla v30.2d, v0.2d, v0.d[0]
+	WORD $0x4fc0101f // fmla v31.2d, v0.2d, v0.d[0]
+	SUBS $1, R0, R0
+	BNE loop
 	RET
 
 // func dpackRowsNEON(dst, src *float64, ld, k int)

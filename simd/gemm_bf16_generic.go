@@ -8,7 +8,7 @@ import (
 // genericBFloat16Gemm returns the kernels of SBgemm in plain Go, which define what
 // the others compute.
 func genericBFloat16Gemm() *gemmKernels[float32] {
-	return pairedGemm(genericGemm[float32](), []tileKernel[float32]{{1, repeat(1, bfloat16Tile)}}, pairRowsGeneric, pairAdjacentGeneric, nil)
+	return pairedGemm(genericGemm[float32](), []tileKernel[float32]{{1, repeat(1, bfloat16Tile)}}, pairPacking{adjacent: pairAdjacentGeneric})
 }
 
 // bfloat16Tile computes a tile of 1×4 elements from pairs of bfloat16.
@@ -78,13 +78,7 @@ func (p pair) first() float32  { return math.Float32frombits(uint32(p) << 16) }
 func (p pair) second() float32 { return math.Float32frombits(uint32(p) &^ 0xffff) }
 
 func storePair(to *float32, first, second float32) {
-	*(*pair)(unsafe.Pointer(to)) = pair(bfloat16Bits(first)>>16 | bfloat16Bits(second))
-}
-
-func pairRowsGeneric(dst, first, second []float32) {
-	for i := range dst {
-		storePair(&dst[i], first[i], second[i])
-	}
+	*(*pair)(unsafe.Pointer(to)) = pair(bfloat16Bits(flush(first))>>16 | bfloat16Bits(flush(second)))
 }
 
 func pairAdjacentGeneric(dst, x []float32) {

@@ -35,7 +35,7 @@ func defined(p product[float32], fused func(a, b, c float32) float32) {
 		if trans {
 			row, col = col, row
 		}
-		return flush(math.Float32frombits(bfloat16Bits(x[row*ld+col])))
+		return math.Float32frombits(bfloat16Bits(flush(x[row*ld+col])))
 	}
 	for i := range p.m {
 		for j := range p.n {
@@ -45,7 +45,7 @@ func defined(p product[float32], fused func(a, b, c float32) float32) {
 				p.scale(p.c[i*p.ldc+j:][:1])
 			}
 			for lo := 0; lo < p.k; {
-				hi := min(p.k, lo+evenBlock(p.k, 256, 8))
+				hi := min(p.k, lo+evenBlock(p.k, 1024, 8))
 				var sum float32
 				add := func(q int) {
 					if q < hi {
@@ -199,8 +199,8 @@ func TestSBgemmRoundsOperands(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T) {
 		// Halfway between bfloat16 numbers, or next to that, and with a NaN whose
 		// upper half is an infinity's.
-		a := []float32{1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-8 + 0x1p-20, math.Float32frombits(0x7f800001), math.MaxFloat32, math.Float32frombits(0x007fffff)}
-		want := []float32{1, 1 + 0x1p-6, 1 + 0x1p-7, float32(math.NaN()), float32(math.Inf(1)), 0x1p-126}
+		a := []float32{1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-8 + 0x1p-20, math.Float32frombits(0x7f800001), math.MaxFloat32, math.Float32frombits(0x007fffff), -0x1p-126}
+		want := []float32{1, 1 + 0x1p-6, 1 + 0x1p-7, float32(math.NaN()), float32(math.Inf(1)), 0, -0x1p-126}
 		got := make([]float32, len(a))
 		SBgemm(false, false, len(a), 1, 1, 1, a, 1, []float32{1}, 1, 0, got, 1)
 		for i := range got {

@@ -1,7 +1,7 @@
 package simd
 
 import (
-	"unsafe"
+	"runtime"
 
 	"github.com/muppet-go/muppet/internal/parallel"
 )
@@ -15,6 +15,15 @@ type gemmKernels[T float] struct {
 	tiles []tileKernel[T]
 	nr    int
 
+	// multiply does so many rounds of a multiplication by each register that a
+	// tile fills, which is the limit of what can be computed; nil in plain Go.
+	multiply func(n int, x T)
+
+	// copyA and copyB compute one tile of the largest kind and copy to a panel what
+	// they read where it is: of A the columns, whose elements are adjacent, or the
+	// rows of B. Some have none.
+	copyA, copyB func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int, panel *T)
+
 	// packRows copies k rows of nr elements, ld apart, to consecutive places, and
 	// packSlices rows of as many elements as the largest tile has rows.
 	// packColumns transposes the k first elements of nr rows, ld apart; k is a
@@ -22,59 +31,61 @@ type gemmKernels[T float] struct {
 	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
 	packStep                          int
 
-	// Products of operands that are rounded to bfloat16 pack all of A and B by these
-	// (see gemm_bf16.go): some panels of A, and the panel of B from column j on.
+	// Products of operands that are rounded to bfloat16 copy all of A and B by these
+	// (see gemm_bf16.go): so many rows from row i on, and the columns from j on.
 	// With pairs an element of a panel holds two of A or B that follow one another
 	// in k, and k counts such pairs.
-	roundA func(g *gemmJob[T], task int)
-	roundB func(g *gemmJob[T], j int)
+	roundA func(g *gemmJob[T], panel []T, i, rows int)
+	roundB func(g *gemmJob[T], panel []T, j int)
 	pairs  bool
 
-	// A block of B, kc×nc, is packed at a time, and of A, mc×kc. Tasks compute
-	// tiles of up to taskRows×taskCols of C.
-	kc, mc, nc         int
+	// A block of B, kc×nc, is packed at a time. Tasks compute tiles of up to
+	// taskRows×taskCols of C.
+	kc, nc             int
 	taskRows, taskCols int
 
 	vector *vectorKernels[T] // for products with a vector
 
 	free        freeList[gemmJob[T]]
+	freeTiles   freeList[scratch[T]] // for tiles of A that a task copies
 	freeVectors freeList[gemvJob[T]]
 }
 
 // A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
 // element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
 // not read C if beta is 0. It computes so many tiles, at least one, of which each
-// begins nextA elements after the other in A and rows below the other in C. With
-// every element of A it may fetch the one that lies ahead of it into the cache.
+// begins nextA elements after the other in A and rows below the other in C.
 type tileKernel[T float] struct {
 	rows   int
-	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int)
+	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int)
 }
 
 // A gemmJob computes products by blocks, as in Van Zee and van de Geijn, "BLIS:
 // a framework for rapidly instantiating BLAS functionality", TOMS 2015: a block
-// of B is packed into panels of nr columns and a block of A into panels of as
-// many rows as the largest micro-kernel has, so that the micro-kernel reads
-// both in the order in which they lie. Jobs are reused with their scratch.
+// of B is packed into panels of nr columns, so that the micro-kernel reads it in the
+// order in which it lies. Tiles of A, of as many rows as the largest micro-kernel
+// has, are read where they are if their rows are adjacent in memory; otherwise each
+// task copies those that it needs. Jobs are reused with their scratch.
 type gemmJob[T float] struct {
 	product[T]
 	*gemmKernels[T]
 
-	mr                     int
-	terms                  int // of a sum: k, or with pairs up to twice that
-	taskRows, taskCols     int
-	i0, mb, j0, nb, p0, kb int // the block of C and of k in work
-	blockBeta              T
-	directA, directB       bool // used where they are, not packed
-	ahead                  int  // of the elements of A, those to fetch
-	ownPanels              bool // tasks pack the panels of B that they use
-	ready                  []T  // all blocks of B, if it was packed before
-	panels                 []T  // of the block of B in work
+	mr                 int
+	terms              int // of a sum: k, or with pairs up to twice that
+	taskRows, taskCols int
+	j0, nb, p0, kb     int // the block of B in work
+	blockBeta          T
+	copiesA            bool // A is transposed or rounded
+	directB            bool // used where it is, not packed
+	ownPanels          bool // tasks pack the panels of B that they use
+	computing          bool // packing a panel of B computes the first tile of its columns
+	ready              []T  // all blocks of B, if it was packed before
+	panels             []T  // of the block of B in work
 
-	packedA, packedB, edge scratch[T]
+	packedB, edge, first scratch[T]
 
 	// The methods, bound once: binding allocates.
-	packATask, packBTask, tileTask func(i int)
+	packBTask, tileTask func(i int)
 }
 
 // blocked computes the product. ready is B if it was packed before, and otherwise
@@ -91,10 +102,7 @@ func (kernels *gemmKernels[T]) job(p *product[T]) *gemmJob[T] {
 	g := kernels.free.get()
 	if g == nil {
 		g = &gemmJob[T]{gemmKernels: kernels, mr: kernels.tiles[0].rows}
-		g.packATask, g.packBTask, g.tileTask = g.packA, g.packB, g.tile
-		if kernels.roundA != nil {
-			g.packATask = func(task int) { kernels.roundA(g, task) }
-		}
+		g.packBTask, g.tileTask = g.packB, g.tile
 	}
 	g.product, g.terms = *p, p.k
 	if kernels.pairs {
@@ -117,29 +125,60 @@ func (g *gemmJob[T]) run(threads bool) {
 	if threads {
 		loop = parallel.For
 	}
-	// Rows of A are read where they are: within a tile, the processor foresees
-	// them. Otherwise packing pays when a panel is used several times.
-	g.directA = g.roundA == nil && (!g.transA || g.n <= 4*g.nr)
-	// A task that comes to rows of A for the first time fetches the next tile while
-	// it computes one. In rows that are a multiple of half a page apart, elements of
-	// all rows would compete for few places of the first-level cache.
-	g.ahead = 0
-	if g.directA && !g.transA && g.lda*int(unsafe.Sizeof(g.alpha))%2048 != 0 {
-		g.ahead = g.mr * g.lda
-	}
+	g.copiesA = g.transA || g.roundA != nil
 	g.directB = g.roundB == nil && g.ready == nil && !g.transB && g.m <= 2*g.mr
-	// A block of few rows stays in the second-level cache for all panels of B. A
-	// task then takes all rows through some panels and packs these itself, so that
-	// threads need not meet in between.
+	g.split(threads)
+	kb := g.blockK()
+	for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
+		g.nb = min(g.nc, g.n-g.j0)
+		tasks := ceilDiv(g.m, g.taskRows) * ceilDiv(g.nb, g.taskCols)
+		if g.nb%g.nr > 0 {
+			g.edge.grow(tasks * g.mr * g.nr)
+		}
+		for g.p0 = 0; g.p0 < g.k; g.p0 += kb {
+			g.kb = min(kb, g.k-g.p0)
+			g.blockBeta = g.beta
+			if g.p0 > 0 {
+				g.blockBeta = 1
+			}
+			g.computing = false
+			if g.ready != nil {
+				g.panels = g.ready[g.blockAt():]
+			} else {
+				panels := ceilDiv(g.nb, g.nr)
+				if g.ownPanels {
+					panels = ceilDiv(g.nb, g.taskCols) // one at a time
+				}
+				g.packedB.grow(panels * g.nr * g.kb)
+				g.panels = g.packedB.data
+				g.compute()
+				if !g.ownPanels {
+					loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
+				}
+			}
+			loop(tasks, g.tileTask)
+		}
+	}
+}
+
+// split decides what tasks compute. It changes no bit of the result.
+func (g *gemmJob[T]) split(threads bool) {
+	threads = threads && runtime.GOMAXPROCS(0) > 1
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
-	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows
-	if g.ownPanels {
+	// A task with few rows packs the panels of B that it uses, so that threads need
+	// not meet in between. To round A in every task would cost too much.
+	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows && (g.roundA == nil || !threads)
+	switch {
+	case g.ownPanels:
 		g.taskRows = ceilDiv(g.m, g.mr) * g.mr
 		for threads && ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
 			g.taskCols = ceilDiv(g.taskCols, 2*g.nr) * g.nr
 		}
+		return
+	case g.copiesA:
+		g.taskCols = g.nc
 	}
-	for threads && !g.ownPanels && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
+	for threads && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
 		if g.taskRows > 2*g.mr {
 			g.taskRows = ceilDiv(g.taskRows, 2*g.mr) * g.mr
 		} else if g.taskCols > 2*g.nr {
@@ -148,43 +187,23 @@ func (g *gemmJob[T]) run(threads bool) {
 			break
 		}
 	}
-	kb := g.blockK()
-	for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
-		g.nb = min(g.nc, g.n-g.j0)
-		for g.p0 = 0; g.p0 < g.k; g.p0 += kb {
-			g.kb = min(kb, g.k-g.p0)
-			g.blockBeta = g.beta
-			if g.p0 > 0 {
-				g.blockBeta = 1
-			}
-			if g.ready != nil {
-				g.panels = g.ready[g.blockAt():]
-			} else {
-				g.packedB.grow(ceilDiv(g.nb, g.nr) * g.nr * g.kb)
-				g.panels = g.packedB.data
-				if !g.ownPanels {
-					loop(ceilDiv(g.nb, packPanels*g.nr), g.packBTask)
-				}
-			}
-			for g.i0 = 0; g.i0 < g.m; g.i0 += g.mc {
-				g.mb = min(g.mc, g.m-g.i0)
-				if !g.directA {
-					g.packedA.grow(ceilDiv(g.mb, g.mr) * g.mr * g.strideA())
-					loop(ceilDiv(g.mb, packPanels*g.mr), g.packATask)
-				}
-				tasks := ceilDiv(g.mb, g.taskRows) * ceilDiv(g.nb, g.taskCols)
-				if g.nb%g.nr > 0 {
-					g.edge.grow(tasks * g.mr * g.nr)
-				}
-				loop(tasks, g.tileTask)
-			}
-		}
+}
+
+// compute decides whether the first tile of each panel of B is computed while it is
+// packed, and has then the rows of A that this needs.
+func (g *gemmJob[T]) compute() {
+	g.computing = g.copyB != nil && !g.transB && !g.directB && g.m >= g.mr
+	if g.roundA == nil || !g.computing {
+		return
 	}
+	g.computing = !g.pairs || 2*(g.p0+g.kb) <= g.terms // the last pair is whole
+	g.first.grow(g.mr * g.strideA())
+	g.roundA(g, g.first.data, 0, g.mr)
 }
 
 // ownPanelsRows is the number of rows up to which tasks pack panels of B for
 // themselves.
-const ownPanelsRows = 256
+var ownPanelsRows = 256
 
 // serialFor is parallel.For on the calling goroutine.
 func serialFor(n int, body func(i int)) {
@@ -208,49 +227,41 @@ func (g *gemmJob[T]) blockAt() int { return g.j0*g.k + ceilDiv(g.nb, g.nr)*g.nr*
 // packPanels is how many panels one task packs.
 const packPanels = 4
 
-// strideA is the distance of rows of A where those are packed: such that elements
+// strideA is the distance of rows of A where those are copied: such that elements
 // at the same place of each do not meet in the same cache set.
 func (g *gemmJob[T]) strideA() int { return g.kb + 16 }
-
-// packA packs some panels of a transposed A, whose columns are cut to the height
-// of a panel.
-func (g *gemmJob[T]) packA(task int) {
-	lo := task * packPanels * g.mr
-	hi := min(lo+packPanels*g.mr, g.mb)
-	for i := lo; i < hi; i += g.mr {
-		rows := min(g.mr, hi-i)
-		panel := g.packedA.data[i*g.kb:]
-		src := g.a[g.p0*g.lda+g.i0+i:]
-		if rows == g.mr {
-			g.packSlices(&panel[0], &src[0], g.lda, g.kb)
-			continue
-		}
-		for p := range g.kb {
-			copy(panel[p*g.mr:][:rows], src[p*g.lda:])
-		}
-	}
-}
 
 // packB packs some panels of B.
 func (g *gemmJob[T]) packB(task int) {
 	lo := task * packPanels * g.nr
 	for j := lo; j < min(lo+packPanels*g.nr, g.nb); j += g.nr {
-		g.packPanel(j)
+		g.packPanel(g.panels[j*g.kb:], j)
 	}
 }
 
-// packPanel packs the panel of B from column j on, filled up with zeros if it is
-// the last one.
-func (g *gemmJob[T]) packPanel(j int) {
-	if g.roundB != nil {
-		g.roundB(g, j)
-	} else {
-		g.copyPanel(j)
+// packPanel packs the columns of B from j on, filled up with zeros if they are the
+// last ones. It may compute the first tile below them on the way.
+func (g *gemmJob[T]) packPanel(panel []T, j int) {
+	switch {
+	case g.computing && g.nb-j >= g.nr:
+		a, row := g.rowsA(0), g.p0
+		if g.roundA != nil {
+			a = g.copied(g.first.data)
+		}
+		if g.pairs {
+			row *= 2
+		}
+		g.copyB(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &g.b[row*g.ldb+g.j0+j], g.ldb, g.blockBeta,
+			&g.c[g.j0+j], g.ldc, &panel[0])
+	case g.roundB != nil:
+		g.roundB(g, panel, j)
+	default:
+		g.copyPanel(panel, j)
 	}
 }
 
-func (g *gemmJob[T]) copyPanel(j int) {
-	panel := g.panels[j*g.kb:][:g.kb*g.nr]
+func (g *gemmJob[T]) copyPanel(panel []T, j int) {
+	panel = panel[:g.kb*g.nr]
 	cols := min(g.nr, g.nb-j)
 	switch {
 	case !g.transB && cols == g.nr:
@@ -281,44 +292,82 @@ func (g *gemmJob[T]) copyPanel(j int) {
 	}
 }
 
+// rowsA are rows of A's block in work as the micro-kernels read them: tiles that are
+// next elements apart, of which the last may be a part. In each, rows are rsa and
+// their elements csa apart.
+type rowsA[T float] struct {
+	tiles          []T
+	next, rsa, csa int
+}
+
+// rowsA returns the rows from lo on, a multiple of mr, where they are.
+func (g *gemmJob[T]) rowsA(lo int) rowsA[T] {
+	switch {
+	case g.roundA != nil:
+		return rowsA[T]{} // there is no use for them
+	case g.transA:
+		return rowsA[T]{g.a[g.p0*g.lda+lo:], g.mr, 1, g.lda}
+	}
+	return rowsA[T]{g.a[lo*g.lda+g.p0:], g.mr * g.lda, g.lda, 1}
+}
+
+// copied returns rows whose tiles have been copied one after the other.
+func (g *gemmJob[T]) copied(tiles []T) rowsA[T] {
+	if g.transA {
+		return rowsA[T]{tiles, g.mr * g.kb, 1, g.mr}
+	}
+	return rowsA[T]{tiles, g.mr * g.strideA(), g.strideA(), 1}
+}
+
+// from returns what is left without so many tiles.
+func (a rowsA[T]) from(tiles int) rowsA[T] {
+	a.tiles = a.tiles[min(tiles*a.next, len(a.tiles)):]
+	return a
+}
+
 // tile computes one task's part of the block of C, a panel of B at a time: it
-// stays in the first-level cache while the panels of A pass from the second.
+// stays in a cache near while the panels of A pass.
 func (g *gemmJob[T]) tile(task int) {
 	tasks := ceilDiv(g.nb, g.taskCols)
 	iLo, jLo := task/tasks*g.taskRows, task%tasks*g.taskCols
-	iHi, jHi := min(iLo+g.taskRows, g.mb), min(jLo+g.taskCols, g.nb)
+	iHi, jHi := min(iLo+g.taskRows, g.m), min(jLo+g.taskCols, g.nb)
 
-	// Row i of A's block begins at a[i·panelA/mr] for a multiple i of mr.
-	a, rowA, rsa, csa := g.packedA.data, 0, 1, 1
-	switch {
-	case g.directA && !g.transA:
-		a, rowA, rsa = g.a[g.i0*g.lda+g.p0:], g.lda, g.lda
-	case g.directA:
-		a, rowA, csa = g.a[g.p0*g.lda+g.i0:], 1, g.lda
-	case !g.transA:
-		rowA, rsa = g.strideA(), g.strideA()
-	default:
-		rowA, csa = g.kb, g.mr
+	a := g.rowsA(iLo)
+	var tiles *scratch[T]
+	if g.roundA != nil || g.transA && jHi-jLo > 4*g.nr { // else it does not pay
+		if tiles = g.freeTiles.get(); tiles == nil {
+			tiles = new(scratch[T])
+		}
+		defer g.freeTiles.put(tiles)
 	}
-	c := g.c[(g.i0+iLo)*g.ldc+g.j0:]
+	c := g.c[iLo*g.ldc+g.j0:]
 	done := jLo // up to here the epilogue was called
-	for j, ahead := jLo, g.ahead; j < jHi; j, ahead = j+g.nr, 0 {
-		b, ldb := g.panels[j*g.kb:], g.nr
-		cols := min(g.nr, jHi-j)
+	for j := jLo; j < jHi; j += g.nr {
+		at := j * g.kb
 		if g.ownPanels {
-			g.packPanel(j)
+			at = task * g.nr * g.kb
+			g.packPanel(g.panels[at:], j)
+		}
+		b, ldb := g.panels[at:], g.nr
+		cols := min(g.nr, jHi-j)
+		computed := 0 // tiles
+		if g.computing && iLo == 0 && cols == g.nr {
+			computed = 1 // while the panel was packed
+		}
+		if g.directB && cols == g.nr {
+			b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
+		}
+		if tiles != nil && j == jLo {
+			a, computed = g.copyTiles(tiles, iLo, iHi, computed, b, ldb, c[j:], cols)
 		}
 		if cols < g.nr {
-			g.edgePanel(task, iLo, iHi, j, cols, a, rowA, rsa, csa, b)
-		} else {
-			if g.directB {
-				b, ldb = g.b[g.p0*g.ldb+g.j0+j:], g.ldb
-			}
-			g.panel(iHi-iLo, a[iLo*rowA:], rowA, rsa, csa, b, ldb, g.blockBeta, c[j:], g.ldc, ahead)
+			g.edgePanel(task, iLo, iHi, j, cols, a, b)
+		} else if rows := computed * g.mr; rows < iHi-iLo {
+			g.panel(iHi-iLo-rows, a.from(computed), b, ldb, g.blockBeta, c[rows*g.ldc+j:], g.ldc)
 		}
 		if end := j + cols; g.epilogue != nil && g.p0+g.kb == g.k && ((iHi-iLo)*(end-done) >= epilogueSize || end == jHi) {
 			for i := range iHi - iLo {
-				g.epilogue(c[i*g.ldc:][done:end], g.i0+iLo+i, g.j0+done)
+				g.epilogue(c[i*g.ldc:][done:end], iLo+i, g.j0+done)
 			}
 			done = end
 		}
@@ -329,17 +378,51 @@ func (g *gemmJob[T]) tile(task int) {
 // which are in the first-level cache.
 const epilogueSize = 6144
 
-// panel computes rows×nr elements of C with the largest micro-kernels that fit.
-// Tiles of A begin at multiples of mr·rowA, their rows rsa apart.
-func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, beta T, c []T, ldc, ahead int) {
-	if whole := rows / g.mr; whole > 0 {
-		g.tiles[0].kernel(g.kb, g.alpha, &a[0], rsa, csa, &b[0], ldb, beta, &c[0], ldc, whole, g.mr*rowA, ahead)
+// copyTiles returns a copy of the task's rows of A, and how many tiles of a whole panel
+// of B are computed: it computes those on the way that it can.
+func (g *gemmJob[T]) copyTiles(to *scratch[T], lo, hi, computed int, b []T, ldb int, c []T, cols int) (rowsA[T], int) {
+	tiles, whole := ceilDiv(hi-lo, g.mr), (hi-lo)/g.mr
+	a := g.copied(nil)
+	to.grow(tiles * a.next)
+	a.tiles = to.data
+	if g.roundA != nil {
+		for t := range tiles {
+			i := lo + t*g.mr
+			g.roundA(g, a.tiles[t*a.next:], i, min(g.mr, hi-i))
+		}
+		return a, computed
 	}
-	last := rows / g.mr * g.mr
+	direct := g.rowsA(lo)
+	for t := range tiles {
+		src, panel := direct.tiles[t*direct.next:], a.tiles[t*a.next:]
+		switch {
+		case t == whole:
+			for p := range g.kb {
+				copy(panel[p*g.mr:][:hi-lo-whole*g.mr], src[p*g.lda:])
+			}
+		case t >= computed && cols == g.nr && g.copyA != nil:
+			g.copyA(g.kb, g.alpha, &src[0], direct.rsa, direct.csa, &b[0], ldb, g.blockBeta, &c[t*g.mr*g.ldc], g.ldc, &panel[0])
+		default:
+			g.packSlices(&panel[0], &src[0], g.lda, g.kb)
+		}
+	}
+	if cols == g.nr && g.copyA != nil {
+		computed = whole
+	}
+	return a, computed
+}
+
+// panel computes rows×nr elements of C with the largest micro-kernels that fit.
+func (g *gemmJob[T]) panel(rows int, a rowsA[T], b []T, ldb int, beta T, c []T, ldc int) {
+	whole := rows / g.mr
+	if whole > 0 {
+		g.tiles[0].kernel(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &b[0], ldb, beta, &c[0], ldc, whole, a.next)
+	}
+	last := whole * g.mr
 	for r := last; r < rows; {
 		for _, t := range g.tiles[1:] {
 			if t.rows <= rows-r {
-				t.kernel(g.kb, g.alpha, &a[last*rowA+(r-last)*rsa], rsa, csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0, 0)
+				t.kernel(g.kb, g.alpha, &a.tiles[whole*a.next+(r-last)*a.rsa], a.rsa, a.csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0)
 				r += t.rows
 				break
 			}
@@ -349,13 +432,13 @@ func (g *gemmJob[T]) panel(rows int, a []T, rowA, rsa, csa int, b []T, ldb int, 
 
 // edgePanel computes the columns right of the last whole panel: by the same
 // micro-kernels into scratch, so that nothing is touched outside C.
-func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a []T, rowA, rsa, csa int, b []T) {
+func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a rowsA[T], b []T) {
 	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*g.nr]
 	for i := iLo; i < iHi; i += g.mr {
 		rows := min(g.mr, iHi-i)
-		g.panel(rows, a[i*rowA:], rowA, rsa, csa, b, g.nr, 0, buffer, g.nr, 0)
+		g.panel(rows, a.from((i-iLo)/g.mr), b, g.nr, 0, buffer, g.nr)
 		for r := range rows {
-			c := g.c[(g.i0+i+r)*g.ldc+g.j0+j:][:cols]
+			c := g.c[(i+r)*g.ldc+g.j0+j:][:cols]
 			product := buffer[r*g.nr:][:cols]
 			if g.blockBeta == 0 {
 				copy(c, product)

@@ -58,7 +58,7 @@ func pack[T float](name string, kernels *gemmKernels[T], trans bool, k, n int, b
 	var memory scratch[T]
 	memory.grow(g.k * ceilDiv(n, g.nr) * g.nr)
 	p.data = memory.data
-	g.directB = false
+	g.directB, g.computing = false, false
 	kb := g.blockK()
 	for g.j0 = 0; g.j0 < n; g.j0 += g.nc {
 		g.nb = min(g.nc, n-g.j0)

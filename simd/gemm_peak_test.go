@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkGemmPeak measures products in alternation with what their own
-// micro-kernel does on operands in the first-level cache, turn by turn of a few
-// milliseconds, and reports the median of their ratios: %peak. A processor that
+// BenchmarkGemmPeak measures products in alternation with the multipliers alone, as
+// SPeak does, turn by turn of a few milliseconds, and reports the median of their ratios: %peak. A processor that
 // others use too is slower at times, but then for both. Names end with the number
 // of threads, which -cpu does not choose.
 func BenchmarkGemmPeak(b *testing.B) {

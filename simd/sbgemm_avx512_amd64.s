@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sbgemm12AVX512(SB), NOSPLIT, $8-104
+// func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sbgemm12AVX512(SB), NOSPLIT, $8-96
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -349,8 +349,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sbgemm8AVX512(SB), NOSPLIT, $8-104
+// func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sbgemm8AVX512(SB), NOSPLIT, $8-96
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -601,8 +601,167 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sbgemm2AVX512(SB), NOSPLIT, $8-104
+// func sbgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sbgemm4AVX512(SB), NOSPLIT, $8-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	SHLQ $2, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	LEAQ (SI)(R10*2), DI
+	ADDQ R10, DI
+	MOVQ AX, R13
+	VXORPS Z24, Z24, Z24
+	VXORPS Z25, Z25, Z25
+	PREFETCHT0 (R13)
+	PREFETCHT0 127(R13)
+	ADDQ BX, R13
+	VXORPS Z26, Z26, Z26
+	VXORPS Z27, Z27, Z27
+	PREFETCHT0 (R13)
+	PREFETCHT0 127(R13)
+	ADDQ BX, R13
+	VXORPS Z28, Z28, Z28
+	VXORPS Z29, Z29, Z29
+	PREFETCHT0 (R13)
+	PREFETCHT0 127(R13)
+	ADDQ BX, R13
+	VXORPS Z30, Z30, Z30
+	VXORPS Z31, Z31, Z31
+	PREFETCHT0 (R13)
+	PREFETCHT0 127(R13)
+	ADDQ BX, R13
+	// Set DAZ and FTZ; rounding and masks stay as they are.
+	VSTMXCSR mxcsr-8(SP)
+	MOVL mxcsr-8(SP), R13
+	ORL $0x8040, R13
+	MOVL R13, flushing-4(SP)
+	VLDMXCSR flushing-4(SP)
+	SHRQ $1, CX
+	JZ single
+	PCALIGN $32
+
+loop:
+	ADDQ R11, SI
+	ADDQ R11, DI
+	VMOVUPS (DX)(R12*1), Z0
+	VMOVUPS 64(DX)(R12*1), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS Z2, Z0, Z24
+	VFMADD231PS Z2, Z1, Z25
+	VBROADCASTSS (SI)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z26
+	VFMADD231PS Z3, Z1, Z27
+	VBROADCASTSS (SI)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z28
+	VFMADD231PS Z2, Z1, Z29
+	VBROADCASTSS (DI), Z3
+	VFMADD231PS Z3, Z0, Z30
+	VFMADD231PS Z3, Z1, Z31
+	SUBQ R11, SI
+	SUBQ R11, DI
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS Z2, Z0, Z24
+	VFMADD231PS Z2, Z1, Z25
+	VBROADCASTSS (SI)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z26
+	VFMADD231PS Z3, Z1, Z27
+	VBROADCASTSS (SI)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z28
+	VFMADD231PS Z2, Z1, Z29
+	VBROADCASTSS (DI), Z3
+	VFMADD231PS Z3, Z0, Z30
+	VFMADD231PS Z3, Z1, Z31
+	LEAQ (SI)(R11*2), SI
+	LEAQ (DI)(R11*2), DI
+	LEAQ (DX)(R12*2), DX
+	DECQ CX
+	JNZ loop
+
+single:
+	MOVQ k+0(FP), CX
+	TESTQ $1, CX
+	JZ finish
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS Z2, Z0, Z24
+	VFMADD231PS Z2, Z1, Z25
+	VBROADCASTSS (SI)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z26
+	VFMADD231PS Z3, Z1, Z27
+	VBROADCASTSS (SI)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z28
+	VFMADD231PS Z2, Z1, Z29
+	VBROADCASTSS (DI), Z3
+	VFMADD231PS Z3, Z0, Z30
+	VFMADD231PS Z3, Z1, Z31
+
+finish:
+	VLDMXCSR mxcsr-8(SP)
+	VBROADCASTSS alpha+8(FP), Z0
+	VMULPS Z0, Z24, Z24
+	VMULPS Z0, Z25, Z25
+	VMULPS Z0, Z26, Z26
+	VMULPS Z0, Z27, Z27
+	VMULPS Z0, Z28, Z28
+	VMULPS Z0, Z29, Z29
+	VMULPS Z0, Z30, Z30
+	VMULPS Z0, Z31, Z31
+	// A beta of zero, of either sign, does not read C.
+	MOVL beta+56(FP), CX
+	ADDL CX, CX
+	JZ store
+	VBROADCASTSS beta+56(FP), Z1
+	MOVQ AX, R13
+	VFMADD231PS 0(R13), Z1, Z24
+	VFMADD231PS 64(R13), Z1, Z25
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Z1, Z26
+	VFMADD231PS 64(R13), Z1, Z27
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Z1, Z28
+	VFMADD231PS 64(R13), Z1, Z29
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Z1, Z30
+	VFMADD231PS 64(R13), Z1, Z31
+	ADDQ BX, R13
+
+store:
+	VMOVUPS Z24, 0(AX)
+	VMOVUPS Z25, 64(AX)
+	ADDQ BX, AX
+	VMOVUPS Z26, 0(AX)
+	VMOVUPS Z27, 64(AX)
+	ADDQ BX, AX
+	VMOVUPS Z28, 0(AX)
+	VMOVUPS Z29, 64(AX)
+	ADDQ BX, AX
+	VMOVUPS Z30, 0(AX)
+	VMOVUPS Z31, 64(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $2, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
+// func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sbgemm2AVX512(SB), NOSPLIT, $8-96
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -711,8 +870,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sbgemm1AVX512(SB), NOSPLIT, $8-104
+// func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sbgemm1AVX512(SB), NOSPLIT, $8-96
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

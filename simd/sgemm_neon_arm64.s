@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sgemm6NEON(SB), NOSPLIT, $0-104
+// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm6NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -169,8 +169,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sgemm4NEON(SB), NOSPLIT, $0-104
+// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm4NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -292,8 +292,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sgemm2NEON(SB), NOSPLIT, $0-104
+// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm2NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -373,8 +373,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
-TEXT ·sgemm1NEON(SB), NOSPLIT, $0-104
+// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm1NEON(SB), NOSPLIT, $0-96
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -431,6 +431,66 @@ store:
 	SUBS $1, R14, R14
 	MOVD R14, tiles+80(FP)
 	BNE tile
+	RET
+
+// func smultiplyNEON(n int, x float32)
+TEXT ·smultiplyNEON(SB), NOSPLIT, $0-12
+	MOVD n+0(FP), R0
+	FMOVS x+8(FP), F1
+	VDUP V1.S[0], V0.S4
+	VMOV V0.B16, V8.B16
+	VMOV V0.B16, V9.B16
+	VMOV V0.B16, V10.B16
+	VMOV V0.B16, V11.B16
+	VMOV V0.B16, V12.B16
+	VMOV V0.B16, V13.B16
+	VMOV V0.B16, V14.B16
+	VMOV V0.B16, V15.B16
+	VMOV V0.B16, V16.B16
+	VMOV V0.B16, V17.B16
+	VMOV V0.B16, V18.B16
+	VMOV V0.B16, V19.B16
+	VMOV V0.B16, V20.B16
+	VMOV V0.B16, V21.B16
+	VMOV V0.B16, V22.B16
+	VMOV V0.B16, V23.B16
+	VMOV V0.B16, V24.B16
+	VMOV V0.B16, V25.B16
+	VMOV V0.B16, V26.B16
+	VMOV V0.B16, V27.B16
+	VMOV V0.B16, V28.B16
+	VMOV V0.B16, V29.B16
+	VMOV V0.B16, V30.B16
+	VMOV V0.B16, V31.B16
+	PCALIGN $32
+
+loop:
+	WORD $0x4f801008 // fmla v8.4s, v0.4s, v0.s[0]
+	WORD $0x4f801009 // fmla v9.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100a // fmla v10.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100b // fmla v11.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100c // fmla v12.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100d // fmla v13.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100e // fmla v14.4s, v0.4s, v0.s[0]
+	WORD $0x4f80100f // fmla v15.4s, v0.4s, v0.s[0]
+	WORD $0x4f801010 // fmla v16.4s, v0.4s, v0.s[0]
+	WORD $0x4f801011 // fmla v17.4s, v0.4s, v0.s[0]
+	WORD $0x4f801012 // fmla v18.4s, v0.4s, v0.s[0]
+	WORD $0x4f801013 // fmla v19.4s, v0.4s, v0.s[0]
+	WORD $0x4f801014 // fmla v20.4s, v0.4s, v0.s[0]
+	WORD $0x4f801015 // fmla v21.4s, v0.4s, v0.s[0]
+	WORD $0x4f801016 // fmla v22.4s, v0.4s, v0.s[0]
+	WORD $0x4f801017 // fmla v23.4s, v0.4s, v0.s[0]
+	WORD $0x4f801018 // fmla v24.4s, v0.4s, v0.s[0]
+	WORD $0x4f801019 // fmla v25.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101a // fmla v26.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101b // fmla v27.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101c // fmla v28.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101d // fmla v29.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101e // fmla v30.4s, v0.4s, v0.s[0]
+	WORD $0x4f80101f // fmla v31.4s, v0.4s, v0.s[0]
+	SUBS $1, R0, R0
+	BNE loop
 	RET
 
 // func spackRowsNEON(dst, src *float32, ld, k int)

@@ -38,7 +38,7 @@ func generic() *implementation {
 		dgemm:  genericGemm[float64](),
 		philox: philoxGeneric,
 	}
-	impl.s.bFloat16Round = bfloat16RoundGeneric
+	impl.s.bFloat16Round, impl.s.bFloat16Operand = bfloat16RoundGeneric, bfloat16OperandGeneric
 	impl.sbgemm = genericBFloat16Gemm()
 	impl.sgemm.vector = &impl.s
 	impl.dgemm.vector = &impl.d

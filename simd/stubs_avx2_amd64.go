@@ -5,16 +5,25 @@
 package simd
 
 //go:noescape
-func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sgemm6PackAAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int, panel *float32)
+
+//go:noescape
+func sgemm6PackBAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int, panel *float32)
+
+//go:noescape
+func smultiplyAVX2(n int, x float32)
 
 //go:noescape
 func spackRowsAVX2(dst, src *float32, ld, k int)
@@ -26,16 +35,25 @@ func spackSlicesAVX2(dst, src *float32, ld, k int)
 func spackColumnsAVX2(dst, src *float32, ld, k int)
 
 //go:noescape
-func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
-func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm6PackAAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int, panel *float64)
+
+//go:noescape
+func dgemm6PackBAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int, panel *float64)
+
+//go:noescape
+func dmultiplyAVX2(n int, x float64)
 
 //go:noescape
 func dpackRowsAVX2(dst, src *float64, ld, k int)
@@ -47,16 +65,16 @@ func dpackSlicesAVX2(dst, src *float64, ld, k int)
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
 
 //go:noescape
-func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
-func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sAddAVX2(dst, a, b []float32)
@@ -120,6 +138,9 @@ func sFillAVX2(dst []float32, s float32)
 
 //go:noescape
 func sBFloat16RoundAVX2(dst, x []float32)
+
+//go:noescape
+func sBFloat16OperandAVX2(dst, x []float32)
 
 //go:noescape
 func dAddAVX2(dst, a, b []float64)
@@ -252,6 +273,7 @@ func vectorAVX2(impl *implementation) {
 	impl.s.axpy = sAxpyAVX2
 	impl.s.fill = sFillAVX2
 	impl.s.bFloat16Round = sBFloat16RoundAVX2
+	impl.s.bFloat16Operand = sBFloat16OperandAVX2
 	impl.d.add = dAddAVX2
 	impl.d.sub = dSubAVX2
 	impl.d.mul = dMulAVX2

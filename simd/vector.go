@@ -25,7 +25,7 @@ type vectorKernels[T float] struct {
 	sum, sumSquares, maxOf func(x []T) T
 	dot                    func(a, b []T) T
 
-	bFloat16Round func(dst, x []T) // of float32 only
+	bFloat16Round, bFloat16Operand func(dst, x []T) // of float32 only
 }
 
 // blockLen bounds one call of a kernel: assembly cannot be preempted, so that a

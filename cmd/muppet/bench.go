@@ -18,9 +18,9 @@ import (
 
 const benchUsage = `usage: muppet bench gemm [flags]
 
-Measures matrix products beside the peak: what their innermost kernel does on operands
-in the first-level cache, on as many threads. Both take turns, so that a busy machine
-slows both; shown are the medians and the best. Products of bfloat16 are those of float32
+Measures matrix products beside the peak: their multiplications alone, on registers, on
+as many threads. Both take turns, so that a busy machine slows both; shown are the
+medians and the best. Products of bfloat16 are those of float32
 matrices that are rounded as they are read. MUPPET_SIMD chooses the kernels.
 
 `

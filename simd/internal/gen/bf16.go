@@ -37,12 +37,11 @@ func bfloat16PairFamily(a *assembler) {
 	for _, rows := range a.tiles() {
 		microKernel(a, p, rows)
 	}
+	packingMicroKernel(a, p, "B")
+	multiply(a, p)
+	packPairRows(a, p, "packRows", 32)
+	packPairRows(a, p, "packSlices", a.tiles()[0])
 	packColumns(a, p)
-	elementwise(a, p, "PairRows", []string{"first", "second"}, func(k *kernel) {
-		first := k.shift("VPSRLD", roundedBFloat16(k, k.load(0)), 16)
-		second := k.do("VAND", roundedBFloat16(k, k.load(1)), k.bits(0xffff0000))
-		k.store(k.do("VOR", first, second))
-	})
 	pairAdjacent(a, p)
 }
 
@@ -109,49 +108,101 @@ func (a *assembler) neonMultiplyPairs(k, offset, csa, bRow, ldb, fpcr, spare str
 }
 
 // dotPairs emits sum += x·y on pairs of bfloat16, the instruction VDPBF16PS with
-// 512 bits. Go's assembler does not know it, so that its six bytes are written
-// out: EVEX.512.F3.0F38.W0 52 /r of Intel's manual, volume 2, where sum is the
-// register of ModRM, x that of its r/m field and y that of EVEX.vvvv. The test of
+// 512 bits: EVEX.512.F3.0F38.W0 52 /r of Intel's manual, volume 2.
+func (a *assembler) dotPairs(x, y, sum int) { a.evex("vdpbf16ps", prefixF3, 0x52, sum, y, x) }
+
+// The prefixes of instructions as EVEX encodes them.
+const (
+	prefixF3 = 2
+	prefixF2 = 3
+)
+
+// evex emits an instruction of the map 0F38 on three registers of 512 bits, which Go's
+// assembler does not know, so that its six bytes are written out; to is the register
+// of ModRM, second that of its r/m field and first that of EVEX.vvvv. The test of
 // package simd reads the bytes back.
-func (a *assembler) dotPairs(x, y, sum int) {
+func (a *assembler) evex(name string, prefix, opcode uint64, to, first, second int) {
 	inverted := func(register, bit, to int) uint64 { return uint64(^register>>bit&1) << to }
-	const opcode = 0x52
 	code := []uint64{
 		0x62,
-		inverted(sum, 3, 7) | inverted(x, 4, 6) | inverted(x, 3, 5) | inverted(sum, 4, 4) | 2, // map 0F38
-		uint64(^y&15)<<3 | 4 | 2, // W0, F3
-		2<<5 | inverted(y, 4, 3), // 512 bits, no mask
+		inverted(to, 3, 7) | inverted(second, 4, 6) | inverted(second, 3, 5) | inverted(to, 4, 4) | 2, // map 0F38
+		uint64(^first&15)<<3 | 4 | prefix, // W0
+		2<<5 | inverted(first, 4, 3),      // 512 bits, no mask
 		opcode,
-		uint64(3<<6 | sum&7<<3 | x&7),
+		uint64(3<<6 | to&7<<3 | second&7),
 	}
 	var low, high uint64
 	for i := 3; i >= 0; i-- {
 		low = low<<8 | code[i]
 	}
 	high = code[5]<<8 | code[4]
-	fmt.Fprintf(&a.text, "\tLONG $0x%08x; WORD $0x%04x // vdpbf16ps zmm%d, zmm%d, zmm%d\n", low, high, sum, y, x)
+	fmt.Fprintf(&a.text, "\tLONG $0x%08x; WORD $0x%04x // %s zmm%d, zmm%d, zmm%d\n", low, high, name, to, first, second)
 }
 
-// round emits what roundedBFloat16 says, in place, with two registers to spare.
-func (a *assembler) round(x, t, u int) {
-	p := single
-	a.op("VPSRLD", "$16", a.v(x), a.v(t))
-	a.op("VANDPS.BCST", a.constant(p, 1), a.v(t), a.v(t))
-	a.op("VPADDD.BCST", a.constant(p, 0x7fff), a.v(x), a.v(u))
-	a.op("VPADDD", a.v(t), a.v(u), a.v(t))
-	a.op("VORPS.BCST", a.constant(p, 1<<22), a.v(x), a.v(u))
-	a.op("VCMPPS", fmt.Sprintf("$%#x", unordered), a.v(x), a.v(x), "K2")
-	a.op("VBLENDMPS", a.v(u), a.v(t), "K2", a.v(x))
+// adjacentPairs emits what rounds 32 float32, the first half of them in one register,
+// to bfloat16 in their order.
+func (a *assembler) adjacentPairs(first, second, to int) {
+	a.evex("vcvtne2ps2bf16", prefixF2, 0x72, to, second, first)
 }
 
-// pair rounds two vectors, and leaves their pairs in the first.
-func (a *assembler) pair(first, second int) {
-	const t, u = 8, 9
-	a.round(first, t, u)
-	a.round(second, t, u)
-	a.op("VPSRLD", "$16", a.v(first), a.v(first))
-	a.op("VANDPS.BCST", a.constant(single, 0xffff0000), a.v(second), a.v(second))
-	a.op("VORPS", a.v(second), a.v(first), a.v(first))
+// pair rounds two vectors, and leaves their pairs in the first. A register has what
+// pairOrder loads.
+func (a *assembler) pair(first, second, order int) {
+	a.adjacentPairs(first, second, first)
+	a.op("VPERMW", a.v(first), a.v(order), a.v(first))
+}
+
+// pairOrder loads the order of the 16-bit elements of two halves that are to alternate.
+func (a *assembler) pairOrder(order int) {
+	words := make([]uint64, 8)
+	for i := range 32 {
+		words[i/4] |= uint64(i/2+i%2*16) << (i % 4 * 16)
+	}
+	a.op("VMOVDQU32", a.global("sbPairOrder", "element i of the first half, then of the second", 8, words...), a.v(order))
+}
+
+// packPairRows generates a kernel that copies pairs of rows, ld elements apart, of so
+// many elements, rounded and paired, to consecutive places; k counts pairs.
+func packPairRows(a *assembler, p precision, name string, elements int) {
+	const order = 31
+	a.packFunction(p, name)
+	packArguments(a, p)
+	a.pairOrder(order)
+	mask := ""
+	if elements < 16 {
+		mask = "K1"
+		a.op("MOVQ", fmt.Sprint("$", 1<<elements-1), "AX")
+		a.op("KMOVW", "AX", mask)
+	}
+	move := func(op, from, to string) {
+		if mask != "" {
+			a.op(op, from, mask, to)
+		} else {
+			a.op(op, from, to)
+		}
+	}
+	load := "VMOVUPS"
+	if mask != "" {
+		load += ".Z"
+	}
+	a.loop("loop")
+	for at := 0; at < 4*elements; at += 64 {
+		a.op("PREFETCHT0", fmt.Sprintf("%d(SI)(R10*8)", at))
+	}
+	a.op("LEAQ", "(SI)(R10*1)", "DX")
+	for at, r := 0, 0; at < 4*elements; at, r = at+64, r+2 {
+		move(load, fmt.Sprintf("%d(SI)", at), a.v(r))
+		move(load, fmt.Sprintf("%d(DX)", at), a.v(r+1))
+		a.pair(r, r+1, order)
+	}
+	for at, r := 0, 0; at < 4*elements; at, r = at+64, r+2 {
+		move("VMOVUPS", a.v(r), fmt.Sprintf("%d(DI)", at))
+	}
+	a.op("LEAQ", "(SI)(R10*2)", "SI")
+	a.op("ADDQ", fmt.Sprint("$", 4*elements), "DI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	a.ret()
 }
 
 // pairAdjacent generates func(dst, x []float32), which rounds the elements of x
@@ -161,41 +212,36 @@ func pairAdjacent(a *assembler, p precision) {
 	a.op("MOVQ", "dst_base+0(FP)", "DI")
 	a.op("MOVQ", "dst_len+8(FP)", "CX")
 	a.op("MOVQ", "x_base+24(FP)", "SI")
-	const x, t, u = 0, 1, 2
-	vector := func(move, mask string) {
-		if mask == "" {
-			a.op(move, "(SI)", a.v(x))
-		} else {
-			a.op(move, "(SI)", mask, a.v(x))
-		}
-		a.round(x, t, u)
-		a.op("VANDPS.BCST", a.constant(single, 0xffff0000), a.v(x), a.v(x))
-		a.comment("In each 64 bits the first element goes down to the lowest 16, the second to those above.")
-		a.op("VPSRLQ", "$16", a.v(x), a.v(t))
-		a.op("VPSRLQ", "$32", a.v(x), a.v(u))
-		a.op("VORPS", a.v(u), a.v(t), a.v(t))
-	}
-	a.op("SUBQ", "$8", "CX")
+	a.op("SUBQ", "$16", "CX")
 	a.op("JL", "rest")
 	a.loop("loop")
-	vector("VMOVUPS", "")
-	a.op("VPMOVQD", a.v(t), "(DI)")
-	a.op("ADDQ", "$64", "SI")
-	a.op("ADDQ", "$32", "DI")
-	a.op("SUBQ", "$8", "CX")
+	a.op("VMOVUPS", "(SI)", a.v(0))
+	a.op("VMOVUPS", "64(SI)", a.v(1))
+	a.adjacentPairs(0, 1, 0)
+	a.op("VMOVUPS", a.v(0), "(DI)")
+	a.op("ADDQ", "$128", "SI")
+	a.op("ADDQ", "$64", "DI")
+	a.op("SUBQ", "$16", "CX")
 	a.op("JGE", "loop")
 	a.label("rest")
-	a.op("ADDQ", "$8", "CX")
+	a.op("ADDQ", "$16", "CX")
 	a.op("JZ", "done")
-	a.comment("K1 masks CX elements of dst, K3 twice as many of x.")
-	a.restMask(p)
+	a.comment("K1 masks CX elements of dst, K2 and K3 twice as many of x.")
+	a.op("MOVQ", "$-1", "R8")
+	a.op("SHLQ", "CX", "R8")
+	a.op("NOTQ", "R8")
+	a.op("KMOVW", "R8", "K1")
 	a.op("ADDQ", "CX", "CX")
 	a.op("MOVQ", "$-1", "R8")
 	a.op("SHLQ", "CX", "R8")
 	a.op("NOTQ", "R8")
+	a.op("KMOVW", "R8", "K2")
+	a.op("SHRQ", "$16", "R8")
 	a.op("KMOVW", "R8", "K3")
-	vector("VMOVUPS.Z", "K3")
-	a.op("VPMOVQD", a.v(t), "K1", "(DI)")
+	a.op("VMOVUPS.Z", "(SI)", "K2", a.v(0))
+	a.op("VMOVUPS.Z", "64(SI)", "K3", a.v(1))
+	a.adjacentPairs(0, 1, 0)
+	a.op("VMOVUPS", a.v(0), "K1", "(DI)")
 	a.label("done")
 	a.ret()
 }

@@ -17,6 +17,9 @@ func gemmFamily(a *assembler, p precision) {
 	for _, rows := range a.tiles() {
 		microKernel(a, p, rows)
 	}
+	packingMicroKernel(a, p, "A")
+	packingMicroKernel(a, p, "B")
+	multiply(a, p)
 	packRows(a, p, "packRows", 2*a.bytes)
 	packRows(a, p, "packSlices", a.tiles()[0]*p.bytes)
 	packColumns(a, p)
@@ -24,8 +27,7 @@ func gemmFamily(a *assembler, p precision) {
 
 // tiles returns how many rows the micro-kernels have.
 func (a *assembler) tiles() []int {
-	full := map[string]int{"avx2": 6, "avx512": 12}[a.name]
-	return []int{full, full / 3 * 2, 2, 1}
+	return map[string][]int{"avx2": {6, 4, 2, 1}, "avx512": {12, 8, 4, 2, 1}}[a.name]
 }
 
 func (a *assembler) microKernelFunction(p precision, rows int) {
@@ -34,11 +36,31 @@ func (a *assembler) microKernelFunction(p precision, rows int) {
 		frame = 8 // for MXCSR
 	}
 	a.functionWithFrame(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
-		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA, ahead int)", p.goType), frame, 104)
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA int)", p.goType), frame, 96)
 }
 
 func microKernel(a *assembler, p precision, rows int) {
 	a.microKernelFunction(p, rows)
+	microKernelBody(a, p, rows, "")
+}
+
+// packingMicroKernel generates the micro-kernel of one full tile that also copies one
+// operand, which it reads where it is, to a panel: the columns of an A whose rows are
+// adjacent, or the rows of B. The multiplications hide what that takes.
+func packingMicroKernel(a *assembler, p precision, operand string) {
+	rows := a.tiles()[0]
+	a.function(fmt.Sprintf("%sgemm%dPack%s%s", p.letter, rows, operand, a.title),
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc int, panel *%[1]s)", p.goType), 88)
+	microKernelBody(a, p, rows, operand)
+}
+
+// packingAhead is how many rows ahead a packing micro-kernel fetches what it copies:
+// about the latency of memory.
+const packingAhead = 24
+
+// microKernelBody generates what follows the declaration of a micro-kernel, which
+// may copy an operand. Copying B for pairs of bfloat16, it rounds and pairs it.
+func microKernelBody(a *assembler, p precision, rows int, copied string) {
 	const b0, b1, spare = 0, 1, 2
 	first := a.regs - 2*rows // the accumulators are the last registers
 	acc := func(row, half int) string { return a.v(first + 2*row + half) }
@@ -54,7 +76,9 @@ func microKernel(a *assembler, p precision, rows int) {
 	for _, r := range []string{"R10", "R11", "R12", "BX"} {
 		a.op("SHLQ", fmt.Sprint("$", shift), r)
 	}
-	a.label("tile")
+	if copied == "" {
+		a.label("tile")
+	}
 	a.op("MOVQ", "k+0(FP)", "CX")
 	a.op("MOVQ", "R14", "SI")
 	a.op("MOVQ", "b+40(FP)", "DX")
@@ -82,9 +106,30 @@ func microKernel(a *assembler, p precision, rows int) {
 	}
 	// multiply does so with a row of B, whose address follows an offset, and a
 	// column of A.
+	const order = 7 // the register of pairOrder
 	multiply := func(bRow string) {
 		a.op(mov, bRow, a.v(b0))
 		a.op(mov, fmt.Sprint(a.bytes, bRow), a.v(b1))
+		if copied == "B" && p.bfloat16 == paired {
+			a.comment("Of two rows of B pairs are made.")
+			a.op("ADDQ", "R12", "DX")
+			a.op(mov, bRow, a.v(spare))
+			a.op(mov, fmt.Sprint(a.bytes, bRow), a.v(spare+1))
+			a.pair(b0, spare, order)
+			a.pair(b1, spare+1, order)
+		}
+		switch copied {
+		case "A":
+			a.op("PREFETCHT0", "(SI)(AX*1)")
+			a.copyBytes("SI", "R13", rows*p.bytes, spare)
+			a.op("ADDQ", fmt.Sprint("$", rows*p.bytes), "R13")
+		case "B":
+			a.op("PREFETCHT0", bRow+"(AX*1)")
+			a.op("PREFETCHT0", fmt.Sprint(2*a.bytes-1, bRow, "(AX*1)"))
+			a.op(mov, a.v(b0), "(R13)")
+			a.op(mov, a.v(b1), fmt.Sprint(a.bytes, "(R13)"))
+			a.op("ADDQ", fmt.Sprint("$", 2*a.bytes), "R13")
+		}
 		for row := range rows {
 			value := spare + row%2
 			a.op(broadcast(p), element(row), a.v(value))
@@ -100,42 +145,30 @@ func microKernel(a *assembler, p precision, rows int) {
 	if p.bfloat16 == widened {
 		a.multiplyPairs(pointers, multiply)
 	} else {
-		step := func(loop string) {
-			multiply("(DX)")
-			a.op("ADDQ", "R12", "DX")
-			for _, r := range pointers {
-				a.op("ADDQ", "R11", r)
-			}
-			a.op("DECQ", "CX")
-			a.op("JNZ", loop)
-		}
 		a.op("TESTQ", "CX", "CX")
 		a.op("JZ", "finish")
-		if rows == a.tiles()[0] && p.bfloat16 == exact {
-			a.comment("Of processors with two loads a cycle these loads and as many fetches ask more than\n\t// the products do, so that tiles with nothing ahead have a loop of their own.")
-			a.op("MOVQ", "ahead+96(FP)", "R13")
-			a.op("TESTQ", "R13", "R13")
-			a.op("JZ", "loop")
-			a.comment("AX and BX serve to read ahead until the tile is finished.")
-			a.op("MOVQ", "AX", "c+64(FP)")
-			a.op("SHLQ", fmt.Sprint("$", shift), "R13")
-			a.op("LEAQ", "(R13)(R10*1)", "AX")
-			a.op("LEAQ", "(R13)(R10*2)", "BX")
-			a.loop("fetching")
-			for row := range rows {
-				a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+		if copied != "" {
+			a.op("MOVQ", "panel+80(FP)", "R13")
+			a.op("MOVQ", fmt.Sprint("$", packingAhead), "AX")
+			a.op("IMULQ", map[string]string{"A": "R11", "B": "R12"}[copied], "AX")
+			if p.bfloat16 == paired {
+				a.pairOrder(order)
 			}
-			step("fetching")
-			a.op("MOVQ", "c+64(FP)", "AX")
-			a.op("MOVQ", "ldc+72(FP)", "BX")
-			a.op("SHLQ", fmt.Sprint("$", shift), "BX")
-			a.op("JMP", "finish")
 		}
 		a.loop("loop")
-		step("loop")
+		multiply("(DX)")
+		a.op("ADDQ", "R12", "DX")
+		for _, r := range pointers {
+			a.op("ADDQ", "R11", r)
+		}
+		a.op("DECQ", "CX")
+		a.op("JNZ", "loop")
 	}
 
 	a.label("finish")
+	if copied != "" {
+		a.op("MOVQ", "c+64(FP)", "AX")
+	}
 	if p.bfloat16 == widened {
 		a.op("VLDMXCSR", "mxcsr-8(SP)")
 	}
@@ -166,12 +199,44 @@ func microKernel(a *assembler, p precision, rows int) {
 		}
 		a.op("ADDQ", "BX", "AX")
 	}
+	if copied != "" {
+		a.ret()
+		return
+	}
 	a.op("MOVQ", "nextA+88(FP)", "R13")
 	a.op("SHLQ", fmt.Sprint("$", shift), "R13")
 	a.op("ADDQ", "R13", "R14")
 	a.op("DECQ", "tiles+80(FP)")
 	a.op("JNZ", "tile")
 	a.ret()
+}
+
+// multiply generates what the largest micro-kernel does without its loads and stores:
+// rounds of a multiplication by each accumulator.
+func multiply(a *assembler, p precision) {
+	a.multiplyFunction(p)
+	accumulators := 2 * a.tiles()[0]
+	const x = 0
+	a.op("MOVQ", "n+0(FP)", "CX")
+	a.op(broadcast(p), "x+8(FP)", a.v(x))
+	for i := range accumulators {
+		a.op("VMOVU"+p.suffix, a.v(x), a.v(a.regs-1-i))
+	}
+	a.loop("loop")
+	for i := range accumulators {
+		if p.bfloat16 == paired {
+			a.dotPairs(x, x, a.regs-1-i)
+		} else {
+			a.op("VFMADD231"+p.suffix, a.v(x), a.v(x), a.v(a.regs-1-i))
+		}
+	}
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	a.ret()
+}
+
+func (a *assembler) multiplyFunction(p precision) {
+	a.function(p.letter+"multiply"+a.title, fmt.Sprintf("(n int, x %s)", p.goType), 8+p.bytes)
 }
 
 func (a *assembler) packFunction(p precision, name string) {
@@ -188,8 +253,19 @@ func packRows(a *assembler, p precision, name string, bytes int) {
 	for at := 0; at < bytes; at += 64 {
 		a.op("PREFETCHT0", fmt.Sprintf("%d(SI)(R10*8)", at))
 	}
+	a.copyBytes("SI", "DI", bytes, 0)
+	a.op("ADDQ", "R10", "SI")
+	a.op("ADDQ", fmt.Sprint("$", bytes), "DI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	a.ret()
+}
+
+// copyBytes copies so many bytes through vector registers from the first on: it loads
+// all before it stores.
+func (a *assembler) copyBytes(from, to string, bytes, first int) {
 	var stores [][3]any
-	for at, r := 0, 0; at < bytes; r++ {
+	for at, r := 0, first; at < bytes; r++ {
 		size, mov, reg := 64, "VMOVUPS", "Z"
 		switch left := bytes - at; {
 		case a.bytes >= 64 && left >= 64:
@@ -201,18 +277,13 @@ func packRows(a *assembler, p precision, name string, bytes int) {
 			size, mov, reg = 8, "VMOVSD", "X"
 		}
 		reg = fmt.Sprint(reg, r)
-		a.op(mov, fmt.Sprintf("%d(SI)", at), reg)
-		stores = append(stores, [3]any{mov, reg, fmt.Sprintf("%d(DI)", at)})
+		a.op(mov, fmt.Sprintf("%d(%s)", at, from), reg)
+		stores = append(stores, [3]any{mov, reg, fmt.Sprintf("%d(%s)", at, to)})
 		at += size
 	}
 	for _, s := range stores {
 		a.op(s[0].(string), s[1:]...)
 	}
-	a.op("ADDQ", "R10", "SI")
-	a.op("ADDQ", fmt.Sprint("$", bytes), "DI")
-	a.op("DECQ", "CX")
-	a.op("JNZ", "loop")
-	a.ret()
 }
 
 func packArguments(a *assembler, p precision) {
@@ -236,8 +307,10 @@ func packColumns(a *assembler, p precision) {
 	packArguments(a, p)
 	step := 16 / p.bytes // elements in 128 bits
 	rowBytes := p.bytes  // of src that make a row of dst
+	const order = 31     // the register of pairOrder
 	if p.bfloat16 == paired {
 		rowBytes *= 2
+		a.pairOrder(order)
 	}
 	parts := a.bytes / 16
 	insert := map[string]string{"avx2": "VINSERTF128", "avx512": "VINSERTF32X4"}[a.name]
@@ -286,8 +359,8 @@ func packColumns(a *assembler, p precision) {
 			out = []int{2, 3}
 		}
 		if p.bfloat16 == paired {
-			a.pair(0, 1)
-			a.pair(2, 3)
+			a.pair(0, 1, order)
+			a.pair(2, 3, order)
 			out = []int{0, 2}
 		}
 		for c, r := range out {

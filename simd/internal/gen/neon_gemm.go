@@ -9,6 +9,7 @@ func neonGemm(a *assembler, p precision) {
 	for _, rows := range neonTiles {
 		neonMicroKernel(a, p, rows)
 	}
+	neonMultiply(a, p)
 	neonPackRows(a, p)
 	neonPackSlices(a, p)
 	neonPackColumns(a, p)
@@ -114,6 +115,26 @@ func neonMicroKernel(a *assembler, p precision, rows int) {
 	a.op("SUBS", "$1", next, next)
 	a.op("MOVD", next, "tiles+80(FP)")
 	a.op("BNE", "tile")
+	a.ret()
+}
+
+// neonMultiply is multiply for NEON.
+func neonMultiply(a *assembler, p precision) {
+	a.multiplyFunction(p)
+	accumulators := neonColumns * neonTiles[0]
+	const x, first = 0, 8
+	a.op("MOVD", "n+0(FP)", "R0")
+	a.op(scalarMoves[p.bytes], "x+8(FP)", "F1")
+	a.op("VDUP", neonLane0(p, 1), vec(p, x))
+	for i := range accumulators {
+		a.op("VMOV", bits16(x), bits16(first+i))
+	}
+	a.loop("loop")
+	for i := range accumulators {
+		a.byElement(p, "fmla", first+i, x, x)
+	}
+	a.op("SUBS", "$1", "R0", "R0")
+	a.op("BNE", "loop")
 	a.ret()
 }
 

@@ -61,20 +61,24 @@ func vectorFamily(a *assembler, p precision) {
 	})
 	elementwise(a, p, "Fill", nil, func(k *kernel) { k.store(k.scalar()) })
 	if p == single {
-		elementwise(a, p, "BFloat16Round", x, bfloat16Round)
+		elementwise(a, p, "BFloat16Round", x, func(k *kernel) { bfloat16Round(k, k.load(0)) })
+		elementwise(a, p, "BFloat16Operand", x, bfloat16Operand)
 	}
 }
 
-func bfloat16Round(k *kernel) {
-	k.store(k.do("VAND", roundedBFloat16(k, k.load(0)), k.bits(0xffff0000)))
-}
-
-// roundedBFloat16 returns bits of which the upper half is x as a bfloat16: it adds
-// half of the last place that stays, less one if that is even; a NaN becomes quiet
-// instead.
-func roundedBFloat16(k *kernel, x value) value {
+// bfloat16Round adds half of the last place that stays, less one if that is even; a
+// NaN becomes quiet instead.
+func bfloat16Round(k *kernel, x value) {
 	even := k.do("VAND", k.shift("VPSRLD", x, 16), k.bits(1))
 	rounded := k.do("VPADDD", k.do("VPADDD", x, k.bits(0x7fff)), even)
 	quiet := k.do("VOR", x, k.bits(1<<22))
-	return k.blend(k.cmp(unordered, x, x), quiet, rounded)
+	k.store(k.do("VAND", k.blend(k.cmp(unordered, x, x), quiet, rounded), k.bits(0xffff0000)))
+}
+
+// bfloat16Operand rounds what has been flushed: with numbers below the normal range
+// taken for zeros of their sign.
+func bfloat16Operand(k *kernel) {
+	x := k.load(0)
+	least := k.cmp(less, k.do("VAND", x, k.bits(1<<31-1)), k.num(0x1p-126))
+	bfloat16Round(k, k.blend(least, k.do("VAND", x, k.bits(1<<31)), x))
 }
