@@ -107,7 +107,7 @@ type pairPacking struct {
 // add their product, a negative zero, changes no sum.
 func pairedGemm(s *gemmKernels[float32], tiles []tileKernel[float32], packing pairPacking) *gemmKernels[float32] {
 	kernels := blockedLike(s, tiles)
-	kernels.pairs, kernels.kc = true, bfloat16Terms/2
+	kernels.pairs, kernels.kc, kernels.taskRows = true, bfloat16Terms/2, 2*s.taskRows
 	kernels.packRows, kernels.packSlices, kernels.packColumns, kernels.packStep = packing.rows, packing.slices, packing.columns, 2
 	negativeZero := math.Float32frombits(1 << 31)
 	kernels.roundA = func(g *gemmJob[float32], panel []float32, i, rows int) {

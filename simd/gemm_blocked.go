@@ -1,7 +1,7 @@
 package simd
 
 import (
-	"runtime"
+	"math"
 
 	"github.com/muppet-go/muppet/internal/parallel"
 )
@@ -121,13 +121,13 @@ func (kernels *gemmKernels[T]) release(g *gemmJob[T]) {
 const serialWork = 1 << 17
 
 func (g *gemmJob[T]) run(threads bool) {
-	loop := serialFor
+	loop, n := serialFor, 1
 	if threads {
-		loop = parallel.For
+		loop, n = parallel.For, parallel.Threads()
 	}
 	g.copiesA = g.transA || g.roundA != nil
 	g.directB = g.roundB == nil && g.ready == nil && !g.transB && g.m <= 2*g.mr
-	g.split(threads)
+	g.split(n)
 	kb := g.blockK()
 	for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
 		g.nb = min(g.nc, g.n-g.j0)
@@ -162,23 +162,30 @@ func (g *gemmJob[T]) run(threads bool) {
 }
 
 // split decides what tasks compute. It changes no bit of the result.
-func (g *gemmJob[T]) split(threads bool) {
-	threads = threads && runtime.GOMAXPROCS(0) > 1
+func (g *gemmJob[T]) split(threads int) {
 	g.taskRows, g.taskCols = g.gemmKernels.taskRows, g.gemmKernels.taskCols
 	// A task with few rows packs the panels of B that it uses, so that threads need
 	// not meet in between. To round A in every task would cost too much.
-	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows && (g.roundA == nil || !threads)
+	g.ownPanels = g.ready == nil && g.m <= ownPanelsRows && (g.roundA == nil || threads == 1)
+	panels := ceilDiv(g.n, g.nr)
 	switch {
 	case g.ownPanels:
 		g.taskRows = ceilDiv(g.m, g.mr) * g.mr
-		for threads && ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
+		for threads > 1 && ceilDiv(g.n, g.taskCols) < 16 && g.taskCols > g.nr {
 			g.taskCols = ceilDiv(g.taskCols, 2*g.nr) * g.nr
 		}
 		return
-	case g.copiesA:
+	case g.copiesA && g.m > g.mr*threads:
 		g.taskCols = g.nc
+		g.taskRows = evenTiles(ceilDiv(g.m, g.mr), g.taskRows/g.mr, threads) * g.mr
+		return
+	case panels >= 4*threads:
+		// As many equal tasks side by side as there are threads, or a multiple.
+		pieces := ceilDiv(ceilDiv(g.n, g.taskCols), threads) * threads
+		g.taskCols = ceilDiv(panels, pieces) * g.nr
+		return
 	}
-	for threads && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
+	for threads > 1 && ceilDiv(g.m, g.taskRows)*ceilDiv(g.n, g.taskCols) < 16 && g.taskRows*g.taskCols*g.k > serialWork {
 		if g.taskRows > 2*g.mr {
 			g.taskRows = ceilDiv(g.taskRows, 2*g.mr) * g.mr
 		} else if g.taskCols > 2*g.nr {
@@ -187,6 +194,19 @@ func (g *gemmJob[T]) split(threads bool) {
 			break
 		}
 	}
+}
+
+// evenTiles returns how many tiles, at most the limit, each task should have so that the
+// threads are done at the same time. A task costs about a tenth of a tile besides.
+func evenTiles(tiles, limit, threads int) int {
+	best, least := limit, math.MaxInt
+	for t := limit; t > 0; t-- {
+		rounds, rest := tiles/(t*threads), tiles%(t*threads)
+		if cost := (rounds*t + min(rest, t)) * (10*t + 1) / t; cost < least {
+			best, least = t, cost
+		}
+	}
+	return best
 }
 
 // compute decides whether the first tile of each panel of B is computed while it is

@@ -23,7 +23,7 @@ func avx512() *implementation {
 	s.tiles = []tileKernel[float32]{{12, sgemm12AVX512}, {8, sgemm8AVX512}, {4, sgemm4AVX512}, {2, sgemm2AVX512}, {1, sgemm1AVX512}}
 	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 32, spackRowsAVX512, spackSlicesAVX512, spackColumnsAVX512, 4
 	s.copyA, s.copyB, s.multiply = sgemm12PackAAVX512, sgemm12PackBAVX512, smultiplyAVX512
-	s.kc, s.nc, s.taskRows, s.taskCols = 1024, 2048, 96, 512
+	s.kc, s.nc, s.taskRows, s.taskCols = 1024, 1024, 96, 512
 	if cpu.X86.HasAVX512BF16 {
 		impl.sbgemm = pairedGemm(s, []tileKernel[float32]{{12, sbgemm12AVX512BF16}, {8, sbgemm8AVX512BF16}, {4, sbgemm4AVX512BF16}, {2, sbgemm2AVX512BF16}, {1, sbgemm1AVX512BF16}},
 			pairPacking{sbpackRowsAVX512BF16, sbpackSlicesAVX512BF16, sbpackColumnsAVX512BF16, sbPairAdjacentAVX512BF16})
@@ -35,7 +35,7 @@ func avx512() *implementation {
 	d.tiles = []tileKernel[float64]{{12, dgemm12AVX512}, {8, dgemm8AVX512}, {4, dgemm4AVX512}, {2, dgemm2AVX512}, {1, dgemm1AVX512}}
 	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 16, dpackRowsAVX512, dpackSlicesAVX512, dpackColumnsAVX512, 2
 	d.copyA, d.copyB, d.multiply = dgemm12PackAAVX512, dgemm12PackBAVX512, dmultiplyAVX512
-	d.kc, d.nc, d.taskRows, d.taskCols = 512, 1024, 96, 256
+	d.kc, d.nc, d.taskRows, d.taskCols = 512, 1024, 96, 512
 	return impl
 }
 

@@ -20,6 +20,10 @@ const (
 	spinCaller = 50 * time.Microsecond
 )
 
+// Threads returns how many goroutines a loop is spread over, its own included, if
+// there is enough to do: min(GOMAXPROCS, number of processors).
+func Threads() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
+
 // For calls body(0) … body(n-1), each exactly once, on the calling goroutine
 // and up to min(GOMAXPROCS, number of processors)-1 workers, and returns when
 // all calls have. GOMAXPROCS is read at each call.
@@ -29,7 +33,7 @@ const (
 // indices not yet begun may be left out, and For panics with the value of the
 // first panic once the others have come to rest.
 func For(n int, body func(i int)) {
-	workers := min(n, runtime.GOMAXPROCS(0), runtime.NumCPU()) - 1
+	workers := min(n, Threads()) - 1
 	if workers < 1 || !shared.busy.CompareAndSwap(false, true) {
 		for i := 0; i < n; i++ {
 			body(i)
