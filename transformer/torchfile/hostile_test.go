@@ -17,11 +17,11 @@ func text(s string) string {
 	return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s
 }
 
-func integer64(n int) string {
+func integer64(n int64) string {
 	return "\x8a\x08" + string(binary.LittleEndian.AppendUint64(nil, uint64(n)))
 }
 
-func ints(values ...int) string {
+func ints(values ...int64) string {
 	s := "("
 	for _, v := range values {
 		s += integer64(v)
@@ -29,14 +29,14 @@ func ints(values ...int) string {
 	return s + "t"
 }
 
-func storageOf(dtype, key string, n int) string {
+func storageOf(dtype, key string, n int64) string {
 	return "(" + text("storage") + "ctorch\n" + dtype + "\n" + text(key) + text("cpu") + integer64(n) + "tQ"
 }
 
 const rebuild = "ctorch._utils\n_rebuild_tensor_v2\n"
 
 // tensorOf is a state dict of one tensor, w, in storage 0, of n float32.
-func tensorOf(n int, offset, size, stride string) string {
+func tensorOf(n int64, offset, size, stride string) string {
 	return stateDict(rebuild + "(" + storageOf("FloatStorage", "0", n) + offset + size + stride + "\x89ccollections\nOrderedDict\n)RtR")
 }
 
@@ -131,28 +131,28 @@ var programs = map[string]string{
 	storageOf("FloatStorage", "../byteorder", 6):                                   `no entry "x/data/../byteorder"`,
 	storageOf("FloatStorage", "0", 7):                                              `storage "0": 7 elements of 4 bytes, the entry has 24 bytes`,
 	storageOf("FloatStorage", "0", 5):                                              "5 elements of 4 bytes",
-	storageOf("FloatStorage", "0", 1<<60):                                          "1152921504606846976 elements of 4 bytes",
-	storageOf("FloatStorage", "0", 1<<62):                                          "4611686018427387904 elements of 4 bytes",
+	storageOf("FloatStorage", "0", 1<<60):                                          "1152921504606846976",
+	storageOf("FloatStorage", "0", 1<<62):                                          "4611686018427387904",
 	storageOf("FloatStorage", "0", -1):                                             "a storage of safetensors.DType, string, -1",
 	"(" + text("module") + "NNNNtQ":                                                "a reference of 5 parts: want a storage",
 	"(" + text("storage") + "NNNNtQ":                                               "a storage of <nil>, <nil>, <nil>",
 	tensorOf(6, "N", ints(6), ints(1)):                                             "storage_offset: <nil> is no integer from 0 on",
 	tensorOf(6, integer64(-1), ints(6), ints(1)):                                   "storage_offset: -1 is no integer",
 	tensorOf(6, integer64(7), ints(0), ints(1)):                                    "storage_offset 7 in a storage of 6 elements",
-	tensorOf(6, integer64(1<<62), ints(1), ints(1)):                                "storage_offset 4611686018427387904",
+	tensorOf(6, integer64(1<<62), ints(1), ints(1)):                                "4611686018427387904",
 	tensorOf(6, "K\x06", ints(), ints()):                                           "storage_offset 6, size [] and stride [] reach outside a storage of 6",
 	tensorOf(6, "K\x01", ints(6), ints(1)):                                         "storage_offset 1, size [6] and stride [1] reach outside",
 	tensorOf(6, "K\x00", ints(2, 3), ints(4, 1)):                                   "reach outside a storage of 6",
-	tensorOf(6, "K\x00", ints(2, 1<<62), ints(3, 1)):                               "reach outside a storage of 6",
-	tensorOf(6, "K\x00", ints(2), ints(1<<62)):                                     "reach outside a storage of 6",
+	tensorOf(6, "K\x00", ints(2, 1<<30), ints(3, 1)):                               "reach outside a storage of 6",
+	tensorOf(6, "K\x00", ints(2), ints(1<<30)):                                     "reach outside a storage of 6",
 	tensorOf(6, "K\x00", ints(2, 2, 2), ints(3, 3, 3)):                             "reach outside a storage of 6",
 	tensorOf(6, "K\x00", ints(-2, -3), ints(3, 1)):                                 "size: -2 is no integer from 0 on",
 	tensorOf(6, "K\x00", ints(6), ints(-1)):                                        "stride: -1 is no integer",
 	tensorOf(6, "K\x00", ints(6), ints(1, 1)):                                      "size [6] and stride [1 1] differ in length",
 	tensorOf(6, "K\x00", "]", ints(1)):                                             "size: *torchfile.list is no tuple of at most 64 integers",
-	tensorOf(6, "K\x00", ints(make([]int, 65)...), ints()):                         "size: torchfile.tuple is no tuple of at most 64",
+	tensorOf(6, "K\x00", ints(make([]int64, 65)...), ints()):                       "size: torchfile.tuple is no tuple of at most 64",
 	tensorOf(6, "K\x00", ints(1<<30, 1<<30), ints(0, 0)):                           "more than eight times as large as the file",
-	tensorOf(6, "K\x00", ints(1<<62, 1<<62, 4), ints(0, 0, 0)):                     "more than eight times as large as the file",
+	tensorOf(6, "K\x00", ints(1<<30, 1<<30, 1<<30), ints(0, 0, 0)):                 "more than eight times as large as the file",
 	tensorOf(6, "K\x00", ints(1<<20), ints(0)):                                     "more than eight times as large as the file",
 	strings.Replace(tensorOf(6, "K\x00", ints(6), ints(1)), text("w"), "K\x05", 1): "a tensor's name is 5: want a string",
 	strings.TrimSuffix(stateDict("q\x01")+"", "s.") + "0.":                         "instruction 0x30 is refused", // POP
