@@ -90,7 +90,9 @@ func TestTroubles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, config := start(t, plain())
-			config.Stall = 200 * time.Millisecond
+			if name == "stalls" || name == "silent" {
+				config.Stall = time.Second / 2
+			}
 			f.spoil = c.spoil
 			dir, err := Download(context.Background(), config, "org/tiny", "")
 			if err != nil {
@@ -211,12 +213,14 @@ func TestErrors(t *testing.T) {
 		{first(9, answer(403, "")), "403 Forbidden", 1},
 		{first(9, cut(0)), "unexpected EOF", 4},
 		{first(9, answer(416, "")), "416 Requested Range Not Satisfiable", 4},
-		{first(9, func(w http.ResponseWriter, r request) { <-r.Context().Done() }), "the server sends nothing for 200ms", 4},
+		{first(9, func(w http.ResponseWriter, r request) { <-r.Context().Done() }), "the server sends nothing for 500ms", 4},
 	} {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			f, config := start(t, plain())
-			config.Stall = 200 * time.Millisecond
+			if strings.Contains(c.want, "for 500ms") {
+				config.Stall = time.Second / 2
+			}
 			var n atomic.Int32
 			f.spoil = func(w http.ResponseWriter, r request) bool {
 				n.Add(1) // even if the handler aborts
@@ -338,7 +342,7 @@ func TestCancel(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	// While it waits to try again.
-	ctx, cancel = context.WithTimeout(context.Background(), 100*time.Millisecond)
+	ctx, cancel = context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	f.spoil = func(w http.ResponseWriter, r request) bool { w.WriteHeader(503); return true }
 	c.pause = time.Minute

@@ -25,9 +25,9 @@ const nearest = 16
 // A dim is a dimension of a box: n elements that are stride apart in the storage, and step apart in row-major order.
 type dim struct{ n, stride, step int }
 
-// boxes cuts the elements from begin to end of a shape, in row-major order, into boxes, each a range of every dimension,
-// and calls visit with their first element, in the storage and in row-major order, and their dimensions of more than one.
-// There are at most two for each dimension.
+// boxes cuts the elements from begin to end of a shape, in row-major order, into boxes, each a range of every dimension, at
+// most two for each dimension. It calls visit with a box's first element, at in the storage and first in row-major order,
+// and its dimensions. The shape's own first element is at and first too.
 func boxes(shape []int, first, begin, end, at int, strides []int, visit func(at, first int, dims []dim)) {
 	if begin == end {
 		return
