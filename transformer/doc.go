@@ -4,4 +4,7 @@
 // A Batch holds sequences of any lengths end to end, without padding: T tokens and
 // the Segments that say which rows belong together. Everything but attention works
 // on the T rows and does not care; attention stays within segments.
+//
+// Weights are read from model.safetensors or pytorch_model.bin, or the files that an
+// index of either lists. Package transformer/hub fetches the folder of a model by name.
 package transformer

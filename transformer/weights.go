@@ -13,41 +13,60 @@ import (
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/file"
 	"github.com/muppet-go/muppet/nn/safetensors"
+	"github.com/muppet-go/muppet/transformer/torchfile"
 )
 
 // weights are a checkpoint's tensors, from one file or several.
 type weights struct {
 	path  string // of the file, or of the index of several
 	base  string // what the names of an encoder's tensors begin with, or may
-	where map[string]*safetensors.File
-	files []*safetensors.File
+	where map[string]tensorFile
+	files []tensorFile
 	used  map[string]bool
 }
 
-// openWeights opens model.safetensors, or the files that model.safetensors.index.json
-// lists, in a folder.
+// A tensorFile is a file of tensors, as [safetensors.File] is.
+type tensorFile interface {
+	Names() []string
+	Info(name string) (safetensors.Info, bool)
+	ReadFloat32At(name string, dst []float32, offset int) error
+	Close() error
+}
+
+// openWeights opens the first that a folder has of model.safetensors, the files that
+// model.safetensors.index.json lists, pytorch_model.bin and the files of its index.
 func openWeights(dir, base string) (*weights, error) {
-	w := &weights{
-		path: filepath.Join(dir, "model.safetensors"), base: base + ".",
-		where: map[string]*safetensors.File{}, used: map[string]bool{},
-	}
-	f, err := safetensors.Open(w.path)
-	if err == nil {
-		w.add(f)
-		return w, nil
-	}
-	index := filepath.Join(dir, "model.safetensors.index.json")
-	if data, errIndex := file.Read(index, maxIndex); errIndex == nil {
-		w.path = index
-		if err := w.addShards(dir, data); err != nil {
-			w.Close()
+	w := &weights{base: base + ".", where: map[string]tensorFile{}, used: map[string]bool{}}
+	for _, name := range []string{"model.safetensors", "pytorch_model.bin"} {
+		w.path = filepath.Join(dir, name)
+		f, err := openTensors(w.path)
+		if err == nil {
+			w.add(f)
+			return w, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		return w, nil
-	} else if !errors.Is(errIndex, fs.ErrNotExist) {
-		return nil, fmt.Errorf("transformer: %w", errIndex)
+		w.path += ".index.json"
+		data, err := file.Read(w.path, maxIndex)
+		if err == nil {
+			if err := w.addShards(dir, data); err != nil {
+				w.Close()
+				return nil, err
+			}
+			return w, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("transformer: %w", err)
+		}
 	}
-	return nil, err
+	return nil, fmt.Errorf("transformer: %s has no model.safetensors, no pytorch_model.bin and no index of either: %w", dir, fs.ErrNotExist)
+}
+
+// openTensors opens a file in the format that its name tells.
+func openTensors(path string) (tensorFile, error) {
+	if filepath.Ext(path) == ".bin" {
+		return torchfile.Open(path)
+	}
+	return safetensors.Open(path)
 }
 
 // maxIndex is more than any index has, in bytes.
@@ -64,13 +83,13 @@ func (w *weights) addShards(dir string, data []byte) error {
 	if len(index.WeightMap) == 0 {
 		return fmt.Errorf("transformer: %s: weight_map is empty", w.path)
 	}
-	opened := map[string]*safetensors.File{}
+	opened := map[string]tensorFile{}
 	for tensor, name := range index.WeightMap {
 		if opened[name] == nil {
 			if !filepath.IsLocal(name) {
 				return fmt.Errorf("transformer: %s: weight_map: %q is outside the folder", w.path, name)
 			}
-			f, err := safetensors.Open(filepath.Join(dir, name))
+			f, err := openTensors(filepath.Join(dir, name))
 			if err != nil {
 				return err
 			}
@@ -84,7 +103,7 @@ func (w *weights) addShards(dir string, data []byte) error {
 	return nil
 }
 
-func (w *weights) add(f *safetensors.File) {
+func (w *weights) add(f tensorFile) {
 	w.files = append(w.files, f)
 	for _, name := range f.Names() {
 		w.where[name] = f

@@ -22,6 +22,11 @@
 // The format is specified at https://github.com/huggingface/safetensors.
 package safetensors
 
+import (
+	"encoding/binary"
+	"math"
+)
+
 // A DType names the type of a tensor's elements as the header spells it.
 type DType string
 
@@ -57,6 +62,22 @@ func (d DType) Size() int {
 		return 1
 	}
 	return 0
+}
+
+// Float32 returns how one little-endian element of a floating-point type is read, or nil for another type. F16 and BF16 are
+// widened exactly, F64 is rounded to the nearest float32.
+func (d DType) Float32() func(b []byte) float32 {
+	switch d {
+	case F64:
+		return func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }
+	case F32:
+		return func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+	case F16:
+		return func(b []byte) float32 { return float16(binary.LittleEndian.Uint16(b)) }
+	case BF16:
+		return func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }
+	}
+	return nil
 }
 
 const (

@@ -109,7 +109,7 @@ func (f *File) ReadFloat32(name string) ([]float32, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !floating[info.DType] {
+	if info.DType.Float32() == nil {
 		return nil, nil, f.errorf(name, "%s cannot be read as float32", info.DType)
 	}
 	values := make([]float32, info.Len())
@@ -129,17 +129,8 @@ func (f *File) ReadFloat32At(name string, dst []float32, offset int) error {
 	if offset < 0 || offset > info.Len() || len(dst) > info.Len()-offset {
 		return f.errorf(name, "elements %d to %d of %d", offset, offset+len(dst), info.Len())
 	}
-	var decode func(b []byte) float32
-	switch info.DType {
-	case F32:
-		decode = func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
-	case F64:
-		decode = func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }
-	case F16:
-		decode = func(b []byte) float32 { return float16(binary.LittleEndian.Uint16(b)) }
-	case BF16:
-		decode = func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }
-	default:
+	decode := info.DType.Float32()
+	if decode == nil {
 		return f.errorf(name, "%s cannot be read as float32", info.DType)
 	}
 	size := int64(info.DType.Size())
@@ -268,9 +259,6 @@ func (f *File) lookup(name string) (Info, error) {
 func (f *File) errorf(name, format string, args ...any) error {
 	return fmt.Errorf("safetensors: %s: tensor %.200q: "+format, append([]any{f.path, name}, args...)...)
 }
-
-// floating are the types that ReadFloat32 reads.
-var floating = map[DType]bool{F64: true, F32: true, F16: true, BF16: true}
 
 // float16 widens an IEEE 754 binary16: one bit of sign, five of exponent (bias 15), ten of fraction.
 func float16(h uint16) float32 {
