@@ -212,3 +212,20 @@ func TestPanics(t *testing.T) {
 		}()
 	}
 }
+
+// TestKeysApartGradient: rows between the segments of keys have a gradient of 0, whatever
+// was in the memory that it takes.
+func TestKeysApartGradient(t *testing.T) {
+	q, kv := autograd.New([]float64{1, 2}, 2, 1).RequireGrad(), autograd.New(make([]float64, 10), 5, 2).RequireGrad()
+	scope := autograd.NewScope()
+	for range 8 {
+		ops.Scale(scope.New(make([]float64, 10), 5, 2), math.NaN())
+	}
+	scope.Reset()
+	y := ops.CrossAttention(scope.Of(q), scope.Of(kv), device.NewSegments(1, 1), device.SegmentsAt(5, []int{1, 3}, []int{1, 1}), ops.AttentionConfig{Heads: 1})
+	grads := autograd.NewGradients()
+	autograd.Backward(ops.Sum(y), grads)
+	if got := grads.Get(kv).Float64s(); !slices.Equal(got, []float64{0, 0, 0, 1, 0, 0, 0, 1, 0, 0}) {
+		t.Errorf("gradient %v", got)
+	}
+}
