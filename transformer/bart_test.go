@@ -24,6 +24,7 @@ type bartCase struct {
 	Generations []struct {
 		Settings  json.RawMessage `json:"settings"`
 		Sequences [][]int32       `json:"sequences"`
+		Scores    []float64       `json:"scores,omitempty"` // of beams
 	} `json:"generations,omitempty"`
 
 	dir   string

@@ -24,7 +24,15 @@ func (m *Model) Generate(ctx context.Context, source *Batch, g GenerationConfig)
 	scope := autograd.NewScope().NoGrad()
 	defer scope.Reset()
 	cache := newCache(m, m.Bart.Encode(scope, source, nil), source.Segments, g.NumBeams)
-	return m.generate(ctx, source.Segments.Count(), g, cache.next)
+	best, err := m.generate(ctx, source.Segments.Count(), g, cache.next)
+	if err != nil {
+		return nil, err
+	}
+	written := make([][]int32, len(best))
+	for s, h := range best {
+		written[s] = h.ids
+	}
+	return written, nil
 }
 
 // GenerateTexts is Generate for texts, as many at a time as fit together well. Texts longer than
@@ -58,7 +66,7 @@ func (m *Model) GenerateTexts(ctx context.Context, g GenerationConfig, texts ...
 // A hypothesis is a sequence that may go on.
 type hypothesis struct {
 	ids   []int32
-	score float64 // sum of the tokens' log-probabilities, in beam search
+	score float64 // in beam search: sum of the tokens' log-probabilities, at the end over length^penalty
 	// Each hypothesis that is alive has a slot of the cache, and from is that of the one
 	// that it continues. Those of source s are [s·beams, (s+1)·beams).
 	slot, from int
@@ -68,8 +76,8 @@ type hypothesis struct {
 // search, log-probabilities. The caller may write into them.
 type scorer func(live []*hypothesis, g GenerationConfig) [][]float32
 
-// generate searches for the continuations of n sources, all of them in step.
-func (m *Model) generate(ctx context.Context, n int, g GenerationConfig, next scorer) ([][]int32, error) {
+// generate returns the best that it finds for each of n sources, all of them in step.
+func (m *Model) generate(ctx context.Context, n int, g GenerationConfig, next scorer) ([]*hypothesis, error) {
 	searches := make([]*search, n)
 	for s := range searches {
 		slot := s * g.NumBeams
@@ -96,9 +104,9 @@ func (m *Model) generate(ctx context.Context, n int, g GenerationConfig, next sc
 			}
 		}
 	}
-	best := make([][]int32, n)
+	best := make([]*hypothesis, n)
 	for s := range best {
-		best[s] = searches[s].found[0].ids
+		best[s] = searches[s].found[0]
 	}
 	return best, nil
 }

@@ -6,7 +6,7 @@ expected.safetensors: hidden states of encoder and decoder for the real tokens, 
 bare model the decoder's states), and the gradients of all parameters, for the loss where there are
 targets and else for the sum of the output times the factors beside it. Computed in float64 on padded
 batches with an attention mask. A model that generates has what generate made of the sources too, for several
-settings, without padding.
+settings, without padding, with the scores of beams.
 
     pip install torch transformers safetensors
     python bart.py
@@ -28,7 +28,10 @@ GENERATIONS = [
     dict(max_length=14, num_beams=4, length_penalty=2.0, no_repeat_ngram_size=2, min_length=4, early_stopping=True),
     dict(max_length=14, num_beams=3, length_penalty=0.5),
     dict(max_length=14, num_beams=3, length_penalty=-0.7, early_stopping="never", no_repeat_ngram_size=3),
-    dict(max_length=15, num_beams=2, length_penalty=1.5, early_stopping="never"),
+    # Of these three each writes something else.
+    dict(max_length=15, num_beams=3, length_penalty=1.5, no_repeat_ngram_size=2),
+    dict(max_length=15, num_beams=3, length_penalty=1.5, no_repeat_ngram_size=2, early_stopping="never"),
+    dict(max_length=15, num_beams=3, length_penalty=1.5, no_repeat_ngram_size=2, early_stopping=True),
     dict(max_length=14, num_beams=5, length_penalty=0.0, forced_bos_token_id=5, early_stopping=True),
     dict(max_length=9, forced_bos_token_id=0, min_length=3),
 ]
@@ -104,12 +107,16 @@ def make(name, head, seed, twice=False, **settings):
         batch["generations"] = []
         every = []
         for settings in GENERATIONS:
-            written = model.generate(**inputs, **settings).tolist()
+            out = model.generate(**inputs, **settings, return_dict_in_generate=True, output_scores=True)
+            written = out.sequences.tolist()
             for i, s in enumerate(written):
                 if EOS in s[1:]:
                     written[i] = s[: s.index(EOS, 1) + 1]
             every += written
-            batch["generations"].append(dict(settings=settings, sequences=written))
+            generation = dict(settings=settings, sequences=written)
+            if "sequences_scores" in out:
+                generation["scores"] = out.sequences_scores.tolist()
+            batch["generations"].append(generation)
         # Seeds are such that the models write different things at different lengths.
         print(name, seed, sorted({len(s) for s in every}), len({t for s in every for t in s}), len({tuple(s) for s in every}))
     with open(folder + "/batch.json", "w") as f:
