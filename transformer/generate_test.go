@@ -289,3 +289,48 @@ func TestGenerateMistakes(t *testing.T) {
 		}()
 	}
 }
+
+// TestGenerateTexts writes for more texts than fit into a batch, one of them too long for the model.
+func TestGenerateTexts(t *testing.T) {
+	_, _, tok := newSaved(t)
+	c := NewBartConfig(tok.VocabSize(), 1, 8)
+	c.MaxPositionEmbeddings, c.InitializerRange = 64, 1
+	m := NewBartModel(NewBart(c, autograd.NewKey(1)), ConditionalGeneration, autograd.NewKey(2))
+	if _, err := m.GenerateTexts(context.Background(), m.Generation, "low"); err == nil || !strings.Contains(err.Error(), "no tokenizer") {
+		t.Errorf("error is %v", err)
+	}
+	m.Tokenizer = tok
+	texts := []string{"low", "the lowest"}
+	for range 70 {
+		texts = append(texts, strings.Repeat("abcdefgh", 8)) // 64 tokens, and 2 special ones
+	}
+	texts = append(texts, "low")
+	g := m.Generation
+	got, err := m.GenerateTexts(context.Background(), g, texts...)
+	if err != nil || len(got) != len(texts) {
+		t.Fatal(len(got), err)
+	}
+	long := m.sequence(texts[2])
+	if len(long) != 64 {
+		t.Errorf("a text is cut to %d tokens", len(long))
+	}
+	want := generate(t, m, g, m.sequence("low"), m.sequence("the lowest"), long)
+	for i, w := range want {
+		if got[i] != tok.Decode(w) || got[i] == "" {
+			t.Errorf("%q becomes %q, want %q", texts[i], got[i], tok.Decode(w))
+		}
+	}
+	if got[71] != got[2] || got[72] != got[0] {
+		t.Errorf("equal texts become %q and %q, %q and %q", got[2], got[71], got[0], got[72])
+	}
+	g.DoSample, g.Temperature = true, 3
+	got, err = m.GenerateTexts(context.Background(), g, slices.Repeat(texts[2:3], 70)...)
+	if err != nil || len(slices.Compact(slices.Sorted(slices.Values(got)))) < 70 {
+		t.Errorf("drawn alike: %q, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := m.GenerateTexts(ctx, g, texts...); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+}
