@@ -112,7 +112,11 @@ func TestBartParity(t *testing.T) {
 						t.Fatalf("%s has no gradient", param.Name)
 					}
 					for _, e := range param.Entries(g) {
-						c.compare(t, "gradient."+e.Name, e.Tensor, 1e-6, 1e-4)
+						absolute := 1e-6 // some are ten thousand times smaller than others
+						if strings.HasSuffix(e.Name, "k_proj.bias") {
+							absolute = 1e-5 // it adds the same to all scores of a query: the gradient is 0 but for rounding
+						}
+						c.compare(t, "gradient."+e.Name, e.Tensor, absolute, 1e-4)
 						checked++
 					}
 				}
