@@ -253,7 +253,7 @@ type LayerNormer interface {
 // is its elements [h·HeadDim, (h+1)·HeadDim) from the operand's column on.
 type Attention struct {
 	Heads, HeadDim int
-	Queries, Keys  *Segments // as many segments in both
+	Queries, Keys  *Segments // as many segments in both; only keys may have rows between them
 	Scale          float64   // scores are multiplied by it before the softmax
 	Causal         bool      // query i sees keys up to i + (keys - queries) of its segment
 	Dropout        float64   // probability p that a weight is zeroed, the others scaled by 1/(1-p)
@@ -274,8 +274,8 @@ type Attender interface {
 	// key has an output of 0 and a log-sum-exp of -Inf.
 	Attention(out, lse, q, kv Slice, a *Attention)
 	// AttentionBackward writes the parts of dq and dkv that a names (laid out as q and
-	// kv); where q and kv are the same slice so are dq and dkv. Other columns keep
-	// their values.
+	// kv); where q and kv are the same slice so are dq and dkv. Other columns, and rows
+	// of no segment, keep their values.
 	AttentionBackward(dq, dkv, dout, out, lse, q, kv Slice, a *Attention)
 }
 

@@ -35,7 +35,20 @@ func TestSegments(t *testing.T) {
 	if want := "Segments(700 rows in 100: [7 7 7 7 7 7 7 7] and more)"; s.String() != want {
 		t.Errorf("String is %q, want %q", s, want)
 	}
+	if !s.Consecutive() {
+		t.Errorf("gaps in %v", s)
+	}
 	mistake(t, "negative length -2", func() { device.NewSegments(1, -2) })
+	s = device.SegmentsAt(10, []int{1, 5, 9}, []int{2, 4, 0})
+	if s.Count() != 3 || s.Total() != 10 || s.Max() != 4 || s.Start(1) != 5 || s.Len(0) != 2 || s.Len(2) != 0 || s.Consecutive() {
+		t.Errorf("segments are %v", s)
+	}
+	mistake(t, "starts [1 3], lengths [3 1]", func() { device.SegmentsAt(10, []int{1, 3}, []int{3, 1}) })
+	mistake(t, "among 3 rows", func() { device.SegmentsAt(3, []int{1}, []int{3}) })
+	mistake(t, "lengths [-1]", func() { device.SegmentsAt(3, []int{1}, []int{-1}) })
+	mistake(t, "starts [-1]", func() { device.SegmentsAt(3, []int{-1}, []int{1}) })
+	mistake(t, "starts [3 1]", func() { device.SegmentsAt(3, []int{3, 1}, []int{0, 1}) })
+	mistake(t, "starts [1]", func() { device.SegmentsAt(3, []int{1}, nil) })
 }
 
 // mistake checks that f panics with a message.

@@ -1,6 +1,9 @@
 package device
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Segments divides rows into consecutive runs, such as the sequences of a packed
 // batch. It is immutable, and known to the host, so that planning never waits for a
@@ -8,6 +11,7 @@ import "fmt"
 type Segments struct {
 	offsets []int
 	max     int
+	lengths []int // of segments that SegmentsAt leaves gaps between; else nil
 }
 
 // NewSegments returns consecutive segments of the given lengths, which may be zero.
@@ -34,10 +38,29 @@ func UniformSegments(n, length int) *Segments {
 	return NewSegments(lengths...)
 }
 
+// SegmentsAt returns segments of the given starts and lengths among total rows. Rows
+// between them belong to none: the room that a cache of keys has for more. It panics
+// unless each segment ends before the next begins.
+func SegmentsAt(total int, starts, lengths []int) *Segments {
+	s := &Segments{offsets: append(slices.Clone(starts), total), lengths: slices.Clone(lengths)}
+	good := len(starts) == len(lengths)
+	for i := 0; i < len(lengths) && good; i++ {
+		good = starts[i] >= 0 && lengths[i] >= 0 && lengths[i] <= s.offsets[i+1]-starts[i]
+		s.max = max(s.max, lengths[i])
+	}
+	if !good {
+		panic(fmt.Sprintf("device: SegmentsAt: starts %v, lengths %v among %d rows", starts, lengths, total))
+	}
+	return s
+}
+
+// Consecutive reports whether every row belongs to a segment.
+func (s *Segments) Consecutive() bool { return s.lengths == nil }
+
 // Count returns the number of segments.
 func (s *Segments) Count() int { return len(s.offsets) - 1 }
 
-// Total returns the number of rows in all segments.
+// Total returns the number of rows, those between segments among them.
 func (s *Segments) Total() int { return s.offsets[len(s.offsets)-1] }
 
 // Max returns the length of the longest segment.
@@ -47,7 +70,12 @@ func (s *Segments) Max() int { return s.max }
 func (s *Segments) Start(i int) int { return s.offsets[i] }
 
 // Len returns the number of rows of segment i.
-func (s *Segments) Len(i int) int { return s.offsets[i+1] - s.offsets[i] }
+func (s *Segments) Len(i int) int {
+	if s.lengths != nil {
+		return s.lengths[i]
+	}
+	return s.offsets[i+1] - s.offsets[i]
+}
 
 // String lists the lengths of the first segments.
 func (s *Segments) String() string {

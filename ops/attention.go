@@ -21,7 +21,7 @@ type AttentionConfig struct {
 // values side by side, each with its heads side by side; the result is [T, d]. No
 // row is padding, and no score matrix is kept.
 func SelfAttention(qkv *Tensor, segs *device.Segments, cfg AttentionConfig) *Tensor {
-	if len(qkv.Shape()) != 2 || qkv.Dim(0) != segs.Total() || cfg.Heads < 1 || qkv.Dim(1)%(3*cfg.Heads) != 0 {
+	if len(qkv.Shape()) != 2 || qkv.Dim(0) != segs.Total() || !segs.Consecutive() || cfg.Heads < 1 || qkv.Dim(1)%(3*cfg.Heads) != 0 {
 		panic(fmt.Sprintf("ops: SelfAttention: qkv %s, %v, %d heads", shapes(list(qkv)), segs, cfg.Heads))
 	}
 	d := qkv.Dim(1) / 3
@@ -32,10 +32,11 @@ func SelfAttention(qkv *Tensor, segs *device.Segments, cfg AttentionConfig) *Ten
 
 // CrossAttention is SelfAttention with queries q [Tq, d] in segments of their own and
 // keys and values kv [Tk, 2·d] side by side; segment s of the queries attends to
-// segment s of the keys. The result is [Tq, d].
+// segment s of the keys. The result is [Tq, d]. Keys may have rows between their segments
+// (device.SegmentsAt), which nothing reads.
 func CrossAttention(q, kv *Tensor, queries, keys *device.Segments, cfg AttentionConfig) *Tensor {
 	if len(q.Shape()) != 2 || len(kv.Shape()) != 2 || q.Dim(0) != queries.Total() || kv.Dim(0) != keys.Total() ||
-		queries.Count() != keys.Count() || kv.Dim(1) != 2*q.Dim(1) || cfg.Heads < 1 || q.Dim(1)%cfg.Heads != 0 || q.DType() != kv.DType() {
+		!queries.Consecutive() || queries.Count() != keys.Count() || kv.Dim(1) != 2*q.Dim(1) || cfg.Heads < 1 || q.Dim(1)%cfg.Heads != 0 || q.DType() != kv.DType() {
 		panic(fmt.Sprintf("ops: CrossAttention: q and kv %s, queries %v, keys %v, %d heads", shapes(list(q, kv)), queries, keys, cfg.Heads))
 	}
 	d := q.Dim(1)
@@ -78,6 +79,9 @@ func (r *attentionRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 		result[i] = autograd.Make(t.DType(), t.Shape(), t, dout)
 	}
 	q, kv, last := in[0], in[len(in)-1], len(in)-1
+	if !r.a.Keys.Consecutive() {
+		q.Device().Fill(result[last].Slice(), 0)
+	}
 	q.Device().(device.Attender).AttentionBackward(result[0].Slice(), result[last].Slice(), dout.Slice(),
 		out.Slice(), lse.Slice(), q.Slice(), kv.Slice(), r.a)
 	return result

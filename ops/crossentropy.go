@@ -15,7 +15,7 @@ import (
 // function serves every head: a classification's segment are its classes, a ranking's
 // its candidates, a span's the passage's positions.
 func SegmentCrossEntropy(logits, target *Tensor, segs *device.Segments) *Tensor {
-	if logits.Len() != segs.Total() || target.Len() != segs.Count() || target.DType() != device.Int32 || !logits.DType().IsFloat() {
+	if logits.Len() != segs.Total() || !segs.Consecutive() || target.Len() != segs.Count() || target.DType() != device.Int32 || !logits.DType().IsFloat() {
 		panic(fmt.Sprintf("ops: SegmentCrossEntropy: logits and target %s, %v", shapes(list(logits, target)), segs))
 	}
 	dev, ok := logits.Device().(device.SegmentCrossEntropier)

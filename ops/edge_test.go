@@ -147,7 +147,7 @@ func TestOutside(t *testing.T) {
 func TestPanics(t *testing.T) {
 	f := func(shape ...int) *tensor { return autograd.Zeros(shape...) }
 	i := func(v ...int32) *tensor { return autograd.New(v) }
-	segs := device.NewSegments(2, 1)
+	segs, apart := device.NewSegments(2, 1), device.SegmentsAt(3, []int{0, 2}, []int{1, 1})
 	for _, c := range []struct {
 		f    func()
 		want []string
@@ -192,6 +192,9 @@ func TestPanics(t *testing.T) {
 		{func() {
 			ops.CrossAttention(f(3, 2), f(3, 4), segs, device.NewSegments(3), ops.AttentionConfig{Heads: 1})
 		}, []string{"CrossAttention", "Segments[3]"}},
+		{func() { ops.CrossAttention(f(3, 2), f(3, 4), apart, segs, ops.AttentionConfig{Heads: 1}) }, []string{"CrossAttention", "Segments[1 1]"}},
+		{func() { ops.SelfAttention(f(3, 3), apart, ops.AttentionConfig{Heads: 1}) }, []string{"SelfAttention", "Segments[1 1]"}},
+		{func() { ops.SegmentCrossEntropy(f(3), i(0, 0), apart) }, []string{"SegmentCrossEntropy", "Segments[1 1]"}},
 		{func() { ops.SegmentCrossEntropy(f(3), i(0), segs) }, []string{"SegmentCrossEntropy", "Segments[2 1]"}},
 		{func() { ops.SegmentCrossEntropy(i(3, 3, 3), i(0, 0), segs) }, []string{"SegmentCrossEntropy", "int32"}},
 		{func() { ops.CrossEntropy(f(2, 3), i(0)) }, []string{"CrossEntropy", "[2 3]", "[1]"}},
@@ -207,5 +210,22 @@ func TestPanics(t *testing.T) {
 			}()
 			c.f()
 		}()
+	}
+}
+
+// TestKeysApartGradient: rows between the segments of keys have a gradient of 0, whatever
+// was in the memory that it takes.
+func TestKeysApartGradient(t *testing.T) {
+	q, kv := autograd.New([]float64{1, 2}, 2, 1).RequireGrad(), autograd.New(make([]float64, 10), 5, 2).RequireGrad()
+	scope := autograd.NewScope()
+	for range 8 {
+		ops.Scale(scope.New(make([]float64, 10), 5, 2), math.NaN())
+	}
+	scope.Reset()
+	y := ops.CrossAttention(scope.Of(q), scope.Of(kv), device.NewSegments(1, 1), device.SegmentsAt(5, []int{1, 3}, []int{1, 1}), ops.AttentionConfig{Heads: 1})
+	grads := autograd.NewGradients()
+	autograd.Backward(ops.Sum(y), grads)
+	if got := grads.Get(kv).Float64s(); !slices.Equal(got, []float64{0, 0, 0, 1, 0, 0, 0, 1, 0, 0}) {
+		t.Errorf("gradient %v", got)
 	}
 }

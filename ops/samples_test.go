@@ -423,6 +423,7 @@ func attentionSamples() (all []sample) {
 		{"no keys", segments(2, 1), segments(0, 3), false, 0},
 		{"no queries at all", segments(0), segments(2), false, 0},
 		{"no keys causal", segments(2, 1), segments(0, 3), true, 0},
+		{"keys apart", segments(1, 2, 1), device.SegmentsAt(9, []int{1, 4, 6}, []int{2, 2, 0}), false, 0},
 	} {
 		cfg := ops.AttentionConfig{Heads: 2, Causal: c.causal, Dropout: c.p, Key: key}
 		all = append(all, sample{op: "CrossAttention", name: c.name, inputs: []input{normal(c.queries.Total(), 4), normal(c.keys.Total(), 8)},

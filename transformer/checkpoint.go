@@ -18,8 +18,8 @@ import (
 )
 
 // Save writes the model and its tokenizer as a folder that Hugging Face's
-// from_pretrained loads: config.json, model.safetensors, the tokenizer's files. Each file
-// appears whole or not at all.
+// from_pretrained loads: config.json, model.safetensors, the tokenizer's files, and of a model
+// that generates generation_config.json. Each file appears whole or not at all.
 func (m *Model) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("transformer: %w", err)
@@ -32,18 +32,27 @@ func (m *Model) Save(dir string) error {
 			return err
 		}
 	}
+	if m.LM != nil {
+		if err := saveJSON(filepath.Join(dir, generationFile), m.Generation.file(m.Config)); err != nil {
+			return err
+		}
+	}
 	c := m.Config
 	c.Architectures = []string{m.Architecture()}
-	data, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return fmt.Errorf("transformer: %w", err)
-	}
 	// The configuration comes last: a new folder that has it is complete.
-	path := filepath.Join(dir, "config.json")
-	if err := file.Replace(path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	}); err != nil {
+	return saveJSON(filepath.Join(dir, "config.json"), c)
+}
+
+// saveJSON writes a file of one value.
+func saveJSON(path string, value any) error {
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err == nil {
+		err = file.Replace(path, func(w io.Writer) error {
+			_, err := w.Write(append(data, '\n'))
+			return err
+		})
+	}
+	if err != nil {
 		return fmt.Errorf("transformer: %w", err)
 	}
 	return nil
@@ -63,14 +72,14 @@ func Load(dir string) (*Model, error) {
 // made for. Labels name the classes of a classification; without any they are the
 // configuration's. A head that the checkpoint lacks, or has for another task or other
 // labels in another shape, begins fresh; the model's Fresh lists its tensors. A
-// tensor of the encoder that is missing or misshapen is an error that names it.
+// tensor of the encoder, or of BART's halves, that is missing or misshapen is an error that names it.
 func LoadFor(dir string, head Head, labels ...string) (*Model, error) {
-	if head != Bare && !slices.Contains(heads, head) {
-		return nil, fmt.Errorf("transformer: no head %q: want one of %q", head, heads)
-	}
 	c, err := LoadConfig(dir)
 	if err != nil {
 		return nil, err
+	}
+	if head != Bare && !slices.Contains(headsOf(c), head) {
+		return nil, fmt.Errorf("transformer: %s: no head %q for model_type %q: want one of %q", dir, head, c.ModelType, headsOf(c))
 	}
 	if len(labels) > 0 {
 		c.setLabels(labels)
@@ -85,7 +94,11 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openWeights(dir, c.ModelType)
+	base := c.ModelType
+	if base == "bart" {
+		base = "model"
+	}
+	w, err := openWeights(dir, base)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +106,29 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 	if err := w.fits(c); err != nil {
 		return nil, err
 	}
-	m := NewModel(NewEncoder(c, device.Key{}), head, autograd.NewKey(0))
+	var m *Model
+	if c.ModelType == "bart" {
+		m = NewBartModel(NewBart(c, device.Key{}), head, autograd.NewKey(0))
+	} else {
+		m = NewModel(NewEncoder(c, device.Key{}), head, autograd.NewKey(0))
+	}
 	m.Tokenizer = tok
-	if _, ok := w.find("pooler.dense.weight"); ok && head == Bare {
+	if m.LM != nil {
+		if m.Generation, err = loadGeneration(dir, c); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := w.find("pooler.dense.weight"); ok && head == Bare && m.Encoder != nil {
 		m.Pooler = &Pooler{nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, device.Key{})}
 		m.Modules = m.modules()
 	}
-	encoder := map[*autograd.Tensor]bool{}
-	for _, p := range nn.Parameters(m.Encoder) {
-		encoder[p.Tensor] = true
+	headless := map[string]bool{} // names of the tensors that are not the head's
+	name, body := m.base()
+	if head == Bare {
+		name = ""
+	}
+	for _, e := range nn.StateDict(map[string]any{name: body}) {
+		headless[e.Name] = true
 	}
 	var problems []string
 	type read struct {
@@ -109,25 +136,23 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 		into *autograd.Tensor
 	}
 	var reads []read
-	for _, p := range nn.Parameters(m) {
-		for _, e := range p.Entries(p.Tensor) {
-			stored, ok := w.find(e.Name)
-			if !ok {
-				m.Fresh = append(m.Fresh, e.Name)
-				if encoder[p.Tensor] {
-					problems = append(problems, "missing "+e.Name)
-				}
-				continue
+	for _, e := range nn.StateDict(m) {
+		stored, ok := w.find(e.Name)
+		if !ok {
+			m.Fresh = append(m.Fresh, e.Name)
+			if headless[e.Name] {
+				problems = append(problems, "missing "+e.Name)
 			}
-			if shape := w.shape(stored); !slices.Equal(shape, e.Tensor.Shape()) {
-				m.Fresh = append(m.Fresh, e.Name)
-				if encoder[p.Tensor] || !other {
-					problems = append(problems, fmt.Sprintf("%s has shape %v, config.json asks for %v", stored, shape, e.Tensor.Shape()))
-				}
-				continue
-			}
-			reads = append(reads, read{stored, e.Tensor})
+			continue
 		}
+		if shape := w.shape(stored); !slices.Equal(shape, e.Tensor.Shape()) {
+			m.Fresh = append(m.Fresh, e.Name)
+			if headless[e.Name] || !other {
+				problems = append(problems, fmt.Sprintf("%s has shape %v, config.json asks for %v", stored, shape, e.Tensor.Shape()))
+			}
+			continue
+		}
+		reads = append(reads, read{stored, e.Tensor})
 	}
 	if problems != nil {
 		return nil, fmt.Errorf("transformer: %s: %s", w.path, listed(problems))

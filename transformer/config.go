@@ -14,8 +14,9 @@ import (
 	"github.com/muppet-go/muppet/internal/file"
 )
 
-// Config describes a RoBERTa or BERT encoder and its head, with the field names of Hugging Face's
-// config.json.
+// Config describes a RoBERTa or BERT encoder, or BART, and its head, with the field names of Hugging
+// Face's config.json. BART's has names of its own there (d_model, encoder_layers and so on), which
+// MarshalJSON and UnmarshalJSON know.
 type Config struct {
 	Architectures         []string `json:"architectures,omitempty"`
 	ModelType             string   `json:"model_type"`
@@ -39,6 +40,14 @@ type Config struct {
 	ID2Label          map[string]string `json:"id2label,omitempty"`           // "0" to "n-1"
 	Label2ID          map[string]int    `json:"label2id,omitempty"`
 	ProblemType       string            `json:"problem_type,omitempty"`
+
+	// BART alone has these: its decoder's sizes beside its encoder's above, and more.
+	DecoderLayers         int     `json:"-"`
+	DecoderAttentionHeads int     `json:"-"`
+	DecoderFFNDim         int     `json:"-"`
+	ActivationDropout     float64 `json:"-"` // of what is between the two layers of the network
+	ScaleEmbedding        bool    `json:"-"` // word embeddings are multiplied by √hidden_size
+	DecoderStartTokenID   int     `json:"-"` // what the decoder reads first
 }
 
 // NewConfig returns RoBERTa's settings for an encoder of the given size: heads of about
@@ -73,22 +82,38 @@ func headsFor(hidden int) int {
 }
 
 // MaxLength returns the longest sequence that has positions.
-func (c Config) MaxLength() int { return c.MaxPositionEmbeddings - c.firstPosition() }
+func (c Config) MaxLength() int { return c.positionRows() - c.firstPosition() }
 
 // firstPosition returns the row of a sequence's first position: RoBERTa's are behind
-// the pad token's id, as in fairseq.
+// the pad token's id, as in fairseq; BART's behind two rows, whatever that is.
 func (c Config) firstPosition() int {
-	if c.ModelType == "bert" {
+	switch c.ModelType {
+	case "bert":
 		return 0
+	case "bart":
+		return 2
 	}
 	return c.PadTokenID + 1
 }
 
+// positionRows returns the size of a table of positions; BART's configuration leaves out the
+// rows before the first.
+func (c Config) positionRows() int {
+	if c.ModelType == "bart" {
+		return c.MaxPositionEmbeddings + c.firstPosition()
+	}
+	return c.MaxPositionEmbeddings
+}
+
 // Labels returns the names of the classes in the order of a head's outputs; without
-// id2label there are two, as in Hugging Face's configurations.
+// id2label there are two, of BART three, as in Hugging Face's configurations.
 func (c Config) Labels() []string {
 	if len(c.ID2Label) == 0 {
-		return []string{"LABEL_0", "LABEL_1"}
+		n := 2
+		if c.ModelType == "bart" {
+			n = 3
+		}
+		return []string{"LABEL_0", "LABEL_1", "LABEL_2"}[:n]
 	}
 	labels := make([]string, len(c.ID2Label))
 	for i := range labels {
@@ -113,49 +138,67 @@ func (c Config) classifierDropout() float64 {
 	return c.HiddenDropout
 }
 
-// Validate reports the first field that no encoder can be built with.
+// Validate reports the first field that no model can be built with.
 func (c Config) Validate() error {
 	// A configuration from a stranger must not ask for any amount of memory, nor
 	// overflow an int.
-	const most, mostLayers = 1 << 24, 1 << 10
-	sizes := []struct {
+	const most, mostWide, mostLayers = 1 << 24, 1 << 16, 1 << 10
+	type size struct {
 		field            string
 		value, low, high int
-	}{
-		{"hidden_size", c.HiddenSize, 1, 1 << 16},
-		{"num_hidden_layers", c.NumHiddenLayers, 0, mostLayers},
-		{"num_attention_heads", c.NumAttentionHeads, 1, 1 << 16},
+	}
+	sizes := []size{
+		{"hidden_size", c.HiddenSize, 1, mostWide},
+		{"num_attention_heads", c.NumAttentionHeads, 1, mostWide},
 		{"vocab_size", c.VocabSize, 1, most},
 		{"intermediate_size", c.IntermediateSize, 1, most},
 		{"max_position_embeddings", c.MaxPositionEmbeddings, 1, most},
-		{"type_vocab_size", c.TypeVocabSize, 1, most},
 		{"pad_token_id", c.PadTokenID, 0, c.VocabSize - 1},
 	}
-	if c.ModelType != "roberta" && c.ModelType != "bert" {
-		return fmt.Errorf("model_type %q: only \"roberta\" and \"bert\" are encoders here", c.ModelType)
+	switch c.ModelType {
+	case "roberta", "bert":
+		sizes = append(sizes, size{"num_hidden_layers", c.NumHiddenLayers, 0, mostLayers}, size{"type_vocab_size", c.TypeVocabSize, 1, most})
+	case "bart":
+		sizes = append(sizes,
+			size{"num_hidden_layers", c.NumHiddenLayers, 1, mostLayers},
+			size{"decoder_layers", c.DecoderLayers, 1, mostLayers},
+			size{"decoder_attention_heads", c.DecoderAttentionHeads, 1, mostWide},
+			size{"decoder_ffn_dim", c.DecoderFFNDim, 1, most},
+			size{"bos_token_id", c.BOSTokenID, 0, c.VocabSize - 1},
+			size{"eos_token_id", c.EOSTokenID, 0, c.VocabSize - 1},
+			size{"decoder_start_token_id", c.DecoderStartTokenID, 0, c.VocabSize - 1})
+	default:
+		return fmt.Errorf("model_type %q: want \"roberta\", \"bert\" or \"bart\"", c.ModelType)
 	}
 	for _, s := range sizes {
 		if s.value < s.low || s.value > s.high {
-			return fmt.Errorf("%s is %d, want %d to %d", s.field, s.value, s.low, s.high)
+			return fmt.Errorf("%s is %d, want %d to %d", c.field(s.field), s.value, s.low, s.high)
+		}
+	}
+	for _, p := range []struct {
+		field string
+		value float64
+	}{
+		{"hidden_dropout_prob", c.HiddenDropout}, {"attention_probs_dropout_prob", c.AttentionDropout},
+		{"activation_dropout", c.ActivationDropout}, {"classifier_dropout", c.classifierDropout()},
+	} {
+		if !(p.value >= 0 && p.value < 1) {
+			return fmt.Errorf("%s is %g", c.field(p.field), p.value)
 		}
 	}
 	switch {
 	case biasActivations[c.HiddenAct] == nil:
-		return fmt.Errorf("hidden_act %q: want one of %s", c.HiddenAct, strings.Join(slices.Sorted(maps.Keys(biasActivations)), ", "))
+		return fmt.Errorf("%s %q: want one of %s", c.field("hidden_act"), c.HiddenAct, strings.Join(slices.Sorted(maps.Keys(biasActivations)), ", "))
 	case c.HiddenSize%c.NumAttentionHeads != 0:
-		return fmt.Errorf("hidden_size %d does not divide into num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
+		return fmt.Errorf("%s %d does not divide into %s %d", c.field("hidden_size"), c.HiddenSize, c.field("num_attention_heads"), c.NumAttentionHeads)
+	case c.ModelType == "bart" && c.HiddenSize%c.DecoderAttentionHeads != 0:
+		return fmt.Errorf("d_model %d does not divide into decoder_attention_heads %d", c.HiddenSize, c.DecoderAttentionHeads)
 	case c.MaxLength() < 1:
 		return fmt.Errorf("max_position_embeddings %d leaves no position behind pad_token_id %d", c.MaxPositionEmbeddings, c.PadTokenID)
-	case !(c.HiddenDropout >= 0 && c.HiddenDropout < 1):
-		return fmt.Errorf("hidden_dropout_prob is %g", c.HiddenDropout)
-	case !(c.AttentionDropout >= 0 && c.AttentionDropout < 1):
-		return fmt.Errorf("attention_probs_dropout_prob is %g", c.AttentionDropout)
 	case !(c.InitializerRange >= 0):
-		return fmt.Errorf("initializer_range is %g", c.InitializerRange)
+		return fmt.Errorf("%s is %g", c.field("initializer_range"), c.InitializerRange)
 	case !(c.LayerNormEps >= 0):
 		return fmt.Errorf("layer_norm_eps is %g", c.LayerNormEps)
-	case !(c.classifierDropout() >= 0 && c.classifierDropout() < 1):
-		return fmt.Errorf("classifier_dropout is %g", c.classifierDropout())
 	}
 	for i := range len(c.ID2Label) {
 		if _, ok := c.ID2Label[strconv.Itoa(i)]; !ok {
@@ -168,30 +211,22 @@ func (c Config) Validate() error {
 // maxConfig is far more than any configuration has, in bytes.
 const maxConfig = 1 << 20
 
-// LoadConfig reads config.json from a folder. Fields that an encoder does not need are
-// left aside; it is an error if one asks for another computation than an encoder's.
+// LoadConfig reads config.json from a folder. Fields that a model does not need are
+// left aside; it is an error if one asks for another computation than is here.
 func LoadConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, "config.json")
 	data, err := file.Read(path, maxConfig)
 	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %w", err)
 	}
-	var kind struct {
-		ModelType string `json:"model_type"`
-	}
-	if err := json.Unmarshal(data, &kind); err != nil {
-		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
-	}
-	c := Config{HiddenAct: "gelu", TypeVocabSize: 1, InitializerRange: 0.02, LayerNormEps: 1e-5, PadTokenID: 1, EOSTokenID: 2}
-	if kind.ModelType == "bert" {
-		c.TypeVocabSize, c.LayerNormEps, c.PadTokenID, c.EOSTokenID = 2, 1e-12, 0, 0
-	}
+	var c Config
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
 	}
 	var other struct {
 		IsDecoder             bool   `json:"is_decoder"`
 		PositionEmbeddingType string `json:"position_embedding_type"`
+		bartOthers
 	}
 	if err := json.Unmarshal(data, &other); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
@@ -200,9 +235,11 @@ func LoadConfig(dir string) (Config, error) {
 	switch {
 	case err != nil:
 	case other.IsDecoder:
-		err = errors.New("is_decoder is true: only encoders are supported")
+		err = errors.New("is_decoder is true: only encoders, and encoders with decoders, are supported")
 	case other.PositionEmbeddingType != "" && other.PositionEmbeddingType != "absolute":
 		err = fmt.Errorf("position_embedding_type %q: only \"absolute\" is supported", other.PositionEmbeddingType)
+	case c.ModelType == "bart":
+		err = other.bartOthers.check()
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)

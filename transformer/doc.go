@@ -1,5 +1,6 @@
-// Package transformer has transformer encoders on packed batches, with the heads that
-// tasks need, and reads and writes checkpoints under Hugging Face's names.
+// Package transformer has transformer encoders, and BART's encoder and decoder, on packed batches, with
+// the heads that tasks need; it generates, and reads and writes checkpoints under Hugging Face's
+// names.
 //
 // A Batch holds sequences of any lengths end to end, without padding: T tokens and
 // the Segments that say which rows belong together. Everything but attention works

@@ -49,6 +49,9 @@ func NewEncoder(c Config, key device.Key) *Encoder {
 	if err := c.Validate(); err != nil {
 		panic("transformer: NewEncoder: " + err.Error())
 	}
+	if c.ModelType == "bart" {
+		panic("transformer: NewEncoder: the configuration is BART's: use NewBart")
+	}
 	std, d := c.InitializerRange, c.HiddenSize
 	embedding := func(name string, n int) *nn.Embedding { return nn.NewEmbedding(n, d, std, key.Fold(name)) }
 	e := &Encoder{Config: c, Embeddings: &Embeddings{
@@ -142,14 +145,16 @@ func (l *Layer) forward(x *autograd.Tensor, segs *device.Segments, c Config, dro
 		p, key = c.HiddenDropout, *dropout
 		attention.Dropout, attention.Key = c.AttentionDropout, key.Fold("attention")
 	}
-	// project ends each half; its frame gives back the product.
-	project := func(x *autograd.Tensor, linear *nn.Linear, residual *autograd.Tensor, name string) *autograd.Tensor {
-		return x.Scope().Frame(func() *autograd.Tensor {
-			return ops.DropoutAdd(ops.Linear(x, linear.Weight, nil), linear.Bias, residual, p, key.Fold(name))
-		})
-	}
 	context := ops.SelfAttention(ops.Linear(x, l.QKV.Weight, l.QKV.Bias), segs, attention)
-	x = l.AttentionNorm.Forward(project(context, l.AttentionOut, x, "attention_output"))
+	x = l.AttentionNorm.Forward(project(context, l.AttentionOut, x, p, key.Fold("attention_output")))
 	inner := biasActivations[c.HiddenAct](ops.Linear(x, l.Up.Weight, nil), l.Up.Bias)
-	return l.Norm.Forward(project(inner, l.Down, x, "output"))
+	return l.Norm.Forward(project(inner, l.Down, x, p, key.Fold("output")))
+}
+
+// project ends a half of a layer: residual + dropout(linear(x)). Its frame gives back the
+// product.
+func project(x *autograd.Tensor, linear *nn.Linear, residual *autograd.Tensor, p float64, key device.Key) *autograd.Tensor {
+	return x.Scope().Frame(func() *autograd.Tensor {
+		return ops.DropoutAdd(ops.Linear(x, linear.Weight, nil), linear.Bias, residual, p, key)
+	})
 }

@@ -1,6 +1,7 @@
 package transformer_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,4 +83,29 @@ func ExampleMaskedLMHead() {
 	// Output:
 	// [1 12]
 	// <nil>
+}
+
+// A small BART learns to write its source backwards, and generates with three beams.
+func ExampleModel_Generate() {
+	key := autograd.NewKey(2)
+	c := transformer.NewBartConfig(10, 1, 32)
+	c.HiddenDropout = 0
+	model := transformer.NewBartModel(transformer.NewBart(c, key), transformer.ConditionalGeneration, key)
+	sources := transformer.Pack([]int32{0, 5, 6, 2}, []int32{0, 7, 8, 9, 2}, []int32{0, 4, 2})
+	targets := transformer.Pack([]int32{6, 5, 2}, []int32{9, 8, 7, 2}, []int32{4, 2})
+	opt := optim.NewAdamW(nn.Parameters(model), optim.AdamWConfig{LR: 0.003})
+	grads, scope := autograd.NewGradients(), autograd.NewScope()
+	for range 60 {
+		states := model.Bart.Encode(scope, sources, nil)
+		hidden := model.Bart.Decode(targets.ShiftRight(c), states, sources.Segments, nil)
+		scores := model.LM.Forward(hidden, model.Bart.Shared)
+		autograd.Backward(ops.CrossEntropy(scores, scope.New(targets.IDs)), grads)
+		opt.Step(grads)
+		scope.Reset()
+	}
+	settings := model.Generation
+	settings.NumBeams = 3
+	written, err := model.Generate(context.Background(), sources, settings)
+	fmt.Println(written, err)
+	// Output: [[2 6 5 2] [2 9 8 7 2] [2 4 2]] <nil>
 }

@@ -120,3 +120,18 @@ func (h *MaskedLMHead) Forward(hidden *autograd.Tensor, positions []int32, words
 	x = h.Norm.Forward(h.act(ops.Linear(x, h.Dense.Weight, nil), h.Dense.Bias))
 	return ops.Linear(x, words.Weight, h.Bias)
 }
+
+// LMHead predicts the next token: the product with BART's shared word embeddings, plus a
+// constant.
+type LMHead struct {
+	Bias *autograd.Tensor `name:"final_logits_bias,buffer"` // [1, vocabulary], not trained
+}
+
+// NewLMHead returns a head whose constant is 0.
+func NewLMHead(c Config) *LMHead { return &LMHead{autograd.Zeros(1, c.VocabSize)} }
+
+// Forward returns the scores [T, vocabulary] of the rows of hidden [T, hidden]; words are
+// the shared embeddings.
+func (h *LMHead) Forward(hidden *autograd.Tensor, words *nn.Embedding) *autograd.Tensor {
+	return ops.Linear(hidden, words.Weight, ops.Reshape(h.Bias, h.Bias.Len()))
+}

@@ -27,18 +27,33 @@ const (
 	MultipleChoice         Head = "MultipleChoice"
 	QuestionAnswering      Head = "QuestionAnswering"
 	TokenClassification    Head = "TokenClassification"
+	ConditionalGeneration  Head = "ConditionalGeneration"
 )
 
-var heads = []Head{MaskedLM, SequenceClassification, MultipleChoice, QuestionAnswering, TokenClassification}
+var (
+	heads     = []Head{MaskedLM, SequenceClassification, MultipleChoice, QuestionAnswering, TokenClassification}
+	bartHeads = []Head{ConditionalGeneration, SequenceClassification, QuestionAnswering}
+)
 
-// Model is an encoder with at most one head. Of the heads' fields the one that Head
-// names is set, and no other.
+// headsOf returns the heads that there are for a model_type.
+func headsOf(c Config) []Head {
+	if c.ModelType == "bart" {
+		return bartHeads
+	}
+	return heads
+}
+
+// Model is an encoder, or BART's encoder and decoder, with at most one head. Of the heads' fields the one
+// that Head names is set, and no other.
 type Model struct {
 	Config    Config
 	Head      Head
 	Tokenizer *tokenizer.Tokenizer // nil if the folder had none that can be read
 
-	Encoder    *Encoder
+	Encoder    *Encoder            // RoBERTa's and BERT's, else nil
+	Bart       *Bart               // BART, else nil
+	LM         *LMHead             // ConditionalGeneration
+	Generation GenerationConfig    // ConditionalGeneration: where a caller's begins
 	Pooler     *Pooler             // Bare, if the checkpoint has one
 	MaskedLM   *MaskedLMHead       // MaskedLM
 	Classifier *ClassificationHead // SequenceClassification, MultipleChoice (one output)
@@ -55,15 +70,30 @@ type Model struct {
 }
 
 // NewModel returns a model on an encoder with a fresh head. Labels name the classes of a
-// classification; without any they are the configuration's. A Bare model has no pooler.
+// classification; without any they are the configuration's. A Bare model has no pooler. It
+// panics for a head that there is not for an encoder.
 func NewModel(e *Encoder, head Head, key device.Key, labels ...string) *Model {
-	m := &Model{Config: e.Config, Head: head, Encoder: e}
+	return (&Model{Config: e.Config, Head: head, Encoder: e}).withHead(key, labels)
+}
+
+// NewBartModel is NewModel for BART, whose heads are ConditionalGeneration,
+// SequenceClassification and QuestionAnswering.
+func NewBartModel(b *Bart, head Head, key device.Key, labels ...string) *Model {
+	return (&Model{Config: b.Config, Head: head, Bart: b}).withHead(key, labels)
+}
+
+// withHead gives the model what its Head names.
+func (m *Model) withHead(key device.Key, labels []string) *Model {
+	if m.Head != Bare && !slices.Contains(headsOf(m.Config), m.Head) {
+		panic(fmt.Sprintf("transformer: NewModel: no head %q for model_type %q", m.Head, m.Config.ModelType))
+	}
 	if len(labels) > 0 {
 		m.Config.setLabels(labels)
 	}
 	c, classes := m.Config, len(m.Config.Labels())
-	switch head {
-	case Bare:
+	switch m.Head {
+	case ConditionalGeneration:
+		m.LM, m.Generation = NewLMHead(c), NewGenerationConfig(c)
 	case MaskedLM:
 		m.MaskedLM = NewMaskedLMHead(c, key)
 	case SequenceClassification:
@@ -77,31 +107,41 @@ func NewModel(e *Encoder, head Head, key device.Key, labels ...string) *Model {
 		m.Span = NewSpanHead(c, key)
 	case TokenClassification:
 		m.Token = NewTokenHead(c, classes, key)
-	default:
-		panic(fmt.Sprintf("transformer: NewModel: no head %q", head))
 	}
 	m.Modules = m.modules()
 	return m
 }
 
+// base returns the model without its head, and the name it has in classes with one.
+func (m *Model) base() (name string, base any) {
+	if m.Bart != nil {
+		return "model", m.Bart
+	}
+	return m.Config.ModelType, m.Encoder
+}
+
 // modules names the parts as Hugging Face's class for the architecture and head does.
 func (m *Model) modules() map[string]any {
-	base := m.Config.ModelType
+	name, base := m.base()
 	if m.Head == Bare {
-		parts := map[string]any{"": m.Encoder}
+		parts := map[string]any{"": base}
 		if m.Pooler != nil {
 			parts["pooler"] = m.Pooler
 		}
 		return parts
 	}
-	parts := map[string]any{base: m.Encoder}
+	parts := map[string]any{name: base}
 	switch {
-	case m.MaskedLM != nil && base == "bert":
+	case m.LM != nil:
+		parts[""] = m.LM
+	case m.MaskedLM != nil && name == "bert":
 		parts["cls.predictions"] = &predictions{m.MaskedLM.Dense, m.MaskedLM.Norm, m.MaskedLM.Bias}
 	case m.MaskedLM != nil:
 		parts["lm_head"] = m.MaskedLM
 	case m.Classifier != nil && m.Classifier.pooled:
-		parts[base+".pooler.dense"], parts["classifier"] = m.Classifier.Dense, m.Classifier.OutProj
+		parts[name+".pooler.dense"], parts["classifier"] = m.Classifier.Dense, m.Classifier.OutProj
+	case m.Classifier != nil && m.Bart != nil:
+		parts["classification_head"] = m.Classifier
 	case m.Classifier != nil:
 		parts["classifier"] = m.Classifier
 	case m.Span != nil:
@@ -121,7 +161,7 @@ type predictions struct {
 
 // Architecture returns the name of Hugging Face's class for the model.
 func (m *Model) Architecture() string {
-	name := map[string]string{"roberta": "Roberta", "bert": "Bert"}[m.Config.ModelType]
+	name := map[string]string{"roberta": "Roberta", "bert": "Bert", "bart": "Bart"}[m.Config.ModelType]
 	if m.Head == Bare {
 		return name + "Model"
 	}
@@ -129,20 +169,44 @@ func (m *Model) Architecture() string {
 }
 
 // headOf returns the head that a configuration's architecture names; of one that is not
-// among the heads, as BertForPreTraining, the encoder remains.
+// among the heads, as BertForPreTraining, the model without one remains.
 func headOf(c Config) Head {
 	if len(c.Architectures) > 0 {
 		_, name, _ := strings.Cut(c.Architectures[0], "For")
-		if slices.Contains(heads, Head(name)) {
+		if slices.Contains(headsOf(c), Head(name)) {
 			return Head(name)
 		}
 	}
 	return Bare
 }
 
-// Encode returns the hidden states [T, hidden] of a packed batch, without dropout.
+// Encode returns the hidden states [T, hidden] of a packed batch, without dropout: of BART the
+// decoder's, when both halves read the batch (Bart.Features).
 func (m *Model) Encode(scope *autograd.Scope, b *Batch) *autograd.Tensor {
+	if m.Bart != nil {
+		return m.Bart.Features(scope, b, nil)
+	}
 	return m.Encoder.Encode(scope, b, nil)
+}
+
+// SequenceRows returns the rows of hidden states that stand for the sequences of a batch: the first
+// of each; of BART, whose decoder has then read all, the last that is eos_token_id. It panics
+// if a sequence has none.
+func (m *Model) SequenceRows(b *Batch) []int32 {
+	at := make([]int32, b.Segments.Count())
+	for s := range at {
+		start, end := b.Segments.Start(s), b.Segments.Start(s)+b.Segments.Len(s)
+		row := start
+		if m.Bart != nil {
+			for row = end - 1; row >= start && b.IDs[row] != int32(m.Config.EOSTokenID); row-- {
+			}
+		}
+		if row < start || row >= end {
+			panic(fmt.Sprintf("transformer: SequenceRows: sequence %d has no token that stands for it", s))
+		}
+		at[s] = int32(row)
+	}
+	return at
 }
 
 // Mean returns the means [sequences, hidden] of the rows of each sequence of a batch, as

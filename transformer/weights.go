@@ -19,7 +19,7 @@ import (
 // weights are a checkpoint's tensors, from one file or several.
 type weights struct {
 	path  string // of the file, or of the index of several
-	base  string // what the names of an encoder's tensors begin with, or may
+	base  string // what the names of the tensors of a model without its head begin with, or may
 	where map[string]tensorFile
 	files []tensorFile
 	used  map[string]bool
@@ -119,11 +119,17 @@ func (w *weights) Close() {
 
 // find returns the name under which the checkpoint has a tensor of the model: its own;
 // with or without the base's, for a checkpoint with a head may be read without one and
-// the other way round; gamma and beta for a norm's, from older releases.
+// the other way round; gamma and beta for a norm's, from older releases; one of the tensors
+// that BART's word embeddings are tied to.
 func (w *weights) find(name string) (string, bool) {
 	names := []string{name, w.base + name}
 	if short, ok := strings.CutPrefix(name, w.base); ok {
 		names[1] = short
+	}
+	if strings.HasSuffix(name, "shared.weight") {
+		for _, t := range tiedBart {
+			names = append(names, w.base+t, t)
+		}
 	}
 	for _, n := range names {
 		if w.where[n] != nil {
@@ -158,14 +164,19 @@ func (w *weights) read(stored string, into *autograd.Tensor) error {
 	return nil
 }
 
+// tiedBart are names of shared.weight in BART's other places.
+var tiedBart = []string{"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"}
+
 // unused lists what was not read, but for what every checkpoint of the kind has besides:
-// position ids, which count upwards, and the masked-language-model head's product, which
-// is the word embeddings.
+// position ids, which count upwards, the masked-language-model head's product, which
+// is the word embeddings, what BART's are tied to, and fairseq's versions.
 func (w *weights) unused() []string {
 	var names []string
 	for name := range w.where {
 		tied := strings.HasSuffix(name, "embeddings.position_ids") ||
-			strings.HasPrefix(name, "lm_head.decoder.") || strings.HasPrefix(name, "cls.predictions.decoder.")
+			strings.HasPrefix(name, "lm_head.decoder.") || strings.HasPrefix(name, "cls.predictions.decoder.") ||
+			slices.ContainsFunc(tiedBart, func(t string) bool { return strings.TrimPrefix(name, w.base) == t }) ||
+			strings.HasSuffix(name, "encoder.version") || strings.HasSuffix(name, "decoder.version")
 		if !w.used[name] && !tied {
 			names = append(names, name)
 		}
@@ -181,16 +192,28 @@ func (w *weights) fits(c Config) error {
 		name  string
 		shape []int
 	}
-	tensors := []tensor{
-		{"embeddings.word_embeddings.weight", []int{c.VocabSize, c.HiddenSize}},
-		{"embeddings.position_embeddings.weight", []int{c.MaxPositionEmbeddings, c.HiddenSize}},
-		{"embeddings.token_type_embeddings.weight", []int{c.TypeVocabSize, c.HiddenSize}},
-	}
-	for i := range c.NumHiddenLayers {
-		layer := fmt.Sprintf("encoder.layer.%d.", i)
-		tensors = append(tensors,
-			tensor{layer + "attention.self.query.weight", []int{c.HiddenSize, c.HiddenSize}},
-			tensor{layer + "intermediate.dense.weight", []int{c.IntermediateSize, c.HiddenSize}})
+	var tensors []tensor
+	add := func(name string, shape ...int) { tensors = append(tensors, tensor{name, shape}) }
+	d := c.HiddenSize
+	if c.ModelType == "bart" {
+		add("shared.weight", c.VocabSize, d)
+		stack := func(name string, layers, inner int) {
+			add(name+".embed_positions.weight", c.positionRows(), d)
+			for i := range layers {
+				add(fmt.Sprintf("%s.layers.%d.self_attn.q_proj.weight", name, i), d, d)
+				add(fmt.Sprintf("%s.layers.%d.fc1.weight", name, i), inner, d)
+			}
+		}
+		stack("encoder", c.NumHiddenLayers, c.IntermediateSize)
+		stack("decoder", c.DecoderLayers, c.DecoderFFNDim)
+	} else {
+		add("embeddings.word_embeddings.weight", c.VocabSize, d)
+		add("embeddings.position_embeddings.weight", c.MaxPositionEmbeddings, d)
+		add("embeddings.token_type_embeddings.weight", c.TypeVocabSize, d)
+		for i := range c.NumHiddenLayers {
+			add(fmt.Sprintf("encoder.layer.%d.attention.self.query.weight", i), d, d)
+			add(fmt.Sprintf("encoder.layer.%d.intermediate.dense.weight", i), c.IntermediateSize, d)
+		}
 	}
 	var problems []string
 	for _, t := range tensors {

@@ -294,6 +294,9 @@ func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transforme
 			return nil, nil, fmt.Errorf("-init: %w", err)
 		}
 		e, tok := m.Encoder, m.Tokenizer
+		if e == nil {
+			return nil, nil, fmt.Errorf("-init: %s has a model of type %q: want an encoder", f.init, m.Config.ModelType)
+		}
 		if tok == nil {
 			return nil, nil, fmt.Errorf("-init: %s has no vocab.json and merges.txt: no tokenizer that can be read", f.init)
 		}

@@ -33,6 +33,7 @@ func testAttention(s *suite) {
 		{"cross causal", 2, 8, device.NewSegments(3, 1, 20, 5), device.NewSegments(7, 1, 70, 5), true, false},
 		{"one query", 2, 16, device.NewSegments(1, 1, 1), device.NewSegments(100, 1, 7), true, false},
 		{"no keys", 2, 8, device.NewSegments(3, 2, 0, 4), device.NewSegments(4, 0, 5, 4), false, false},
+		{"keys apart", 2, 8, device.NewSegments(1, 2, 0, 1), device.SegmentsAt(60, []int{3, 10, 20, 40}, []int{5, 10, 7, 0}), false, false},
 		{"more queries than keys", 2, 8, device.NewSegments(7, 2), device.NewSegments(3, 2), true, false},
 	}
 	for _, t := range floats {
@@ -160,9 +161,12 @@ func attentionBackward(dq, dkv, dout, q, kv []float64, a *device.Attention) {
 	for row := range a.Queries.Total() {
 		clear(dq[row*a.QStride+a.QOffset:][:width])
 	}
-	for row := range a.Keys.Total() {
-		clear(dkv[row*a.KStride+a.KOffset:][:width])
-		clear(dkv[row*a.KStride+a.VOffset:][:width])
+	for s := range a.Keys.Count() {
+		for i := range a.Keys.Len(s) {
+			row := a.Keys.Start(s) + i
+			clear(dkv[row*a.KStride+a.KOffset:][:width])
+			clear(dkv[row*a.KStride+a.VOffset:][:width])
+		}
 	}
 	eachQuery(q, kv, a, func(head, query, atQ int, atK, atV []int, weights, factors []float64, _ float64) {
 		g := dout[query*width+head*a.HeadDim:]

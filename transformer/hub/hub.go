@@ -67,8 +67,12 @@ func (c Config) filled() (Config, error) {
 		return c, fmt.Errorf("endpoint %q is no URL of a server", c.Endpoint)
 	}
 	if c.Token == "" && !c.Offline {
-		if c.Token = os.Getenv("HF_TOKEN"); c.Token == "" {
-			token, err := file.Read(cmp.Or(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token")), 4096)
+		path := os.Getenv("HF_TOKEN_PATH")
+		if path == "" && home != "" {
+			path = filepath.Join(home, "token")
+		}
+		if c.Token = os.Getenv("HF_TOKEN"); c.Token == "" && path != "" {
+			token, err := file.Read(path, 4096)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return c, err
 			}

@@ -1,0 +1,68 @@
+"""Checks that Hugging Face's classes load folders without complaint and compute the same with them.
+
+    MUPPET_ROUNDTRIP=/tmp/saved go test -run TestBartRoundTrip ./transformer
+    python transformer/testdata/roundtrip.py /tmp/saved/*
+
+The class is the one that config.json names. Each folder has, beside the model, batch.json (sequences and, where a
+decoder is to read others, targets; what is to be generated with which settings) and
+expected.safetensors with the output for them. Warnings are errors.
+"""
+
+import json
+import logging
+import sys
+import warnings
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+from bart import EOS, padded
+
+warnings.simplefilter("error")
+complaints = []
+
+
+class Listener(logging.Handler):
+    def emit(self, record):
+        if record.levelno >= logging.WARNING:
+            complaints.append(record.getMessage())
+
+
+transformers.utils.logging.get_logger("transformers").addHandler(Listener())
+failed = False
+for folder in sys.argv[1:]:
+    complaints.clear()
+    with open(folder + "/config.json") as f:
+        cls = getattr(transformers, json.load(f)["architectures"][0])
+    model, info = cls.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
+    complaints += [f"{k}: {v}" for k, v in info.items() if v]
+    with open(folder + "/batch.json") as f:
+        batch = json.load(f)
+    expected = load_file(folder + "/expected.safetensors")["output"]
+    model = model.eval().double()
+    ids, mask = padded(batch["sequences"], model.config.pad_token_id)
+    real = mask.bool()
+    inputs = dict(input_ids=ids, attention_mask=mask)
+    with torch.no_grad():
+        if batch.get("targets"):
+            labels, label_mask = padded(batch["targets"], model.config.pad_token_id)
+            output = model(**inputs, labels=labels).logits[label_mask.bool()]
+        else:
+            out = model(**inputs)
+            if "start_logits" in out:
+                output = torch.stack([out.start_logits[real], out.end_logits[real]])
+            else:
+                output = out.logits if "logits" in out else out.last_hidden_state[real]
+    off = (output - expected).abs().max().item()
+    written = 0
+    for g in batch.get("generations") or []:
+        got = model.generate(**inputs, **g["settings"]).tolist()
+        got = [s[: s.index(EOS, 1) + 1] if EOS in s[1:] else s for s in got]
+        written += 1
+        if got != g["sequences"]:
+            complaints.append(f"generates {got} with {g['settings']}")
+    good = off <= 2e-5 and not complaints
+    failed |= not good
+    print(f"{folder}: {cls.__name__}, output {off:.2g} off, {written} generations:", "good" if good else complaints)
+sys.exit(failed)
