@@ -151,6 +151,122 @@ store:
 	VZEROUPPER
 	RET
 
+// func dgemm6NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm6NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, R10
+	SHLQ $3, R11
+	SHLQ $3, R12
+	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	LEAQ (SI)(R10*2), DI
+	ADDQ R10, DI
+	MOVQ AX, R13
+	VXORPS Y10, Y10, Y10
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y11, Y11, Y11
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y12, Y12, Y12
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y13, Y13, Y13
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPD (DX), Y0
+	VBROADCASTSD (SI), Y2
+	VFMADD231PD Y2, Y0, Y10
+	VBROADCASTSD (SI)(R10*1), Y3
+	VFMADD231PD Y3, Y0, Y11
+	VBROADCASTSD (SI)(R10*2), Y2
+	VFMADD231PD Y2, Y0, Y12
+	VBROADCASTSD (DI), Y3
+	VFMADD231PD Y3, Y0, Y13
+	VBROADCASTSD (DI)(R10*1), Y2
+	VFMADD231PD Y2, Y0, Y14
+	VBROADCASTSD (DI)(R10*2), Y3
+	VFMADD231PD Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSD alpha+8(FP), Y0
+	VMULPD Y0, Y10, Y10
+	VMULPD Y0, Y11, Y11
+	VMULPD Y0, Y12, Y12
+	VMULPD Y0, Y13, Y13
+	VMULPD Y0, Y14, Y14
+	VMULPD Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVQ beta+56(FP), CX
+	ADDQ CX, CX
+	JZ store
+	VBROADCASTSD beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PD 0(R13), Y1, Y10
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y11
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y12
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y13
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPD Y10, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y11, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y12, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y13, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -266,6 +382,100 @@ store:
 	VZEROUPPER
 	RET
 
+// func dgemm4NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm4NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, R10
+	SHLQ $3, R11
+	SHLQ $3, R12
+	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	LEAQ (SI)(R10*2), DI
+	ADDQ R10, DI
+	MOVQ AX, R13
+	VXORPS Y12, Y12, Y12
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y13, Y13, Y13
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPD (DX), Y0
+	VBROADCASTSD (SI), Y2
+	VFMADD231PD Y2, Y0, Y12
+	VBROADCASTSD (SI)(R10*1), Y3
+	VFMADD231PD Y3, Y0, Y13
+	VBROADCASTSD (SI)(R10*2), Y2
+	VFMADD231PD Y2, Y0, Y14
+	VBROADCASTSD (DI), Y3
+	VFMADD231PD Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSD alpha+8(FP), Y0
+	VMULPD Y0, Y12, Y12
+	VMULPD Y0, Y13, Y13
+	VMULPD Y0, Y14, Y14
+	VMULPD Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVQ beta+56(FP), CX
+	ADDQ CX, CX
+	JZ store
+	VBROADCASTSD beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PD 0(R13), Y1, Y12
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y13
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPD Y12, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y13, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -346,6 +556,75 @@ store:
 	VZEROUPPER
 	RET
 
+// func dgemm2NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm2NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, R10
+	SHLQ $3, R11
+	SHLQ $3, R12
+	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	MOVQ AX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPD (DX), Y0
+	VBROADCASTSD (SI), Y2
+	VFMADD231PD Y2, Y0, Y14
+	VBROADCASTSD (SI)(R10*1), Y3
+	VFMADD231PD Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSD alpha+8(FP), Y0
+	VMULPD Y0, Y14, Y14
+	VMULPD Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVQ beta+56(FP), CX
+	ADDQ CX, CX
+	JZ store
+	VBROADCASTSD beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PD 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PD 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPD Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPD Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -401,6 +680,64 @@ finish:
 store:
 	VMOVUPD Y14, 0(AX)
 	VMOVUPD Y15, 32(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $3, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
+// func dgemm1NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+TEXT ·dgemm1NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, R10
+	SHLQ $3, R11
+	SHLQ $3, R12
+	SHLQ $3, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	MOVQ AX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPD (DX), Y0
+	VBROADCASTSD (SI), Y2
+	VFMADD231PD Y2, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSD alpha+8(FP), Y0
+	VMULPD Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVQ beta+56(FP), CX
+	ADDQ CX, CX
+	JZ store
+	VBROADCASTSD beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PD 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPD Y15, 0(AX)
 	ADDQ BX, AX
 	MOVQ nextA+88(FP), R13
 	SHLQ $3, R13

@@ -53,17 +53,17 @@ func SBgemmPacked(transA bool, m int, alpha float32, a []float32, lda int, b *SB
 const bfloat16Terms = 1024
 
 // blockedLike returns kernels of products of rounded operands, that are blocked
-// like others.
-func blockedLike(s *gemmKernels[float32], tiles []tileKernel[float32]) *gemmKernels[float32] {
-	return &gemmKernels[float32]{tiles: tiles, nr: s.nr, kc: bfloat16Terms, nc: s.nc,
+// like others. Their micro-kernels are still to be set.
+func blockedLike(s *gemmKernels[float32]) *gemmKernels[float32] {
+	return &gemmKernels[float32]{nr: s.nr, kc: bfloat16Terms, nc: s.nc,
 		taskRows: s.taskRows, taskCols: s.taskCols, vector: s.vector}
 }
 
 // widenedGemm returns kernels whose panels hold rounded operands as float32, packed
-// as for s and then rounded in place. Their micro-kernels compute what VDPBF16PS
-// does by other instructions.
-func widenedGemm(s *gemmKernels[float32], tiles []tileKernel[float32]) *gemmKernels[float32] {
-	kernels := blockedLike(s, tiles)
+// as for s and then rounded in place. Their micro-kernels are to compute what
+// VDPBF16PS does by other instructions.
+func widenedGemm(s *gemmKernels[float32]) *gemmKernels[float32] {
+	kernels := blockedLike(s)
 	kernels.multiply = s.multiply
 	kernels.packRows, kernels.packSlices, kernels.packColumns, kernels.packStep = s.packRows, s.packSlices, s.packColumns, s.packStep
 	round := s.vector.bFloat16Operand
@@ -105,8 +105,8 @@ type pairPacking struct {
 // reads them: the element with the lower index in k in the lower half. What is
 // missing in the last pair of an odd k is a negative zero in A and a zero in B: to
 // add their product, a negative zero, changes no sum.
-func pairedGemm(s *gemmKernels[float32], tiles []tileKernel[float32], packing pairPacking) *gemmKernels[float32] {
-	kernels := blockedLike(s, tiles)
+func pairedGemm(s *gemmKernels[float32], packing pairPacking) *gemmKernels[float32] {
+	kernels := blockedLike(s)
 	kernels.pairs, kernels.kc, kernels.taskRows = true, bfloat16Terms/2, 2*s.taskRows
 	kernels.packRows, kernels.packSlices, kernels.packColumns, kernels.packStep = packing.rows, packing.slices, packing.columns, 2
 	negativeZero := math.Float32frombits(1 << 31)

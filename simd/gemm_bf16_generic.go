@@ -8,7 +8,9 @@ import (
 // genericBFloat16Gemm returns the kernels of SBgemm in plain Go, which define what
 // the others compute.
 func genericBFloat16Gemm() *gemmKernels[float32] {
-	return pairedGemm(genericGemm[float32](), []tileKernel[float32]{{1, repeat(1, bfloat16Tile)}}, pairPacking{adjacent: pairAdjacentGeneric})
+	kernels := pairedGemm(genericGemm[float32](), pairPacking{adjacent: pairAdjacentGeneric})
+	kernels.tiles = []tileKernel[float32]{{1, repeat(1, bfloat16Tile)}}
+	return kernels
 }
 
 // bfloat16Tile computes a tile of 1×4 elements from pairs of bfloat16.

@@ -141,43 +141,43 @@ func packedSBgemm(transA, transB bool, m, n, k int, alpha float32, a []float32, 
 	SBgemmPacked(transA, m, alpha, a, lda, SBPack(transB, k, n, b, ldb), beta, c, ldc, nil)
 }
 
-func TestSBgemmBits(t *testing.T) {
+func TestSBgemmBits(t *testing.T) { forEachImplementation(t, testSBgemmBits) }
+
+func testSBgemmBits(t *testing.T) {
 	every := 11
 	large := [][3]int{{26, 97, 301}, {1, 300, 60}, {300, 1, 61}, {3, 2100, 3}, {33, 70, 257}, {5, 9, 1201}, {270, 40, 13}}
 	if testing.Short() {
 		every, large = 29, [][3]int{{1, 70, 10}, {70, 1, 11}, {13, 33, 259}}
 	}
 	factors := []product[float32]{{alpha: 1}, {alpha: -1.5, beta: 1}, {alpha: 0, beta: -0.5}, {alpha: 0x1p-20, beta: 1e-30}, {alpha: 0.7}}
-	forEachImplementation(t, func(t *testing.T) {
-		for name, values := range bfloat16Values(5003) {
-			t.Run(name, func(t *testing.T) {
-				g := newBFloat16Tester(t, 1<<17)
-				count := 0
-				one := func(gemm gemmFunc[float32], variant, m, n, k int) {
-					p := factors[count%len(factors)]
-					p.transA, p.transB, p.m, p.n, p.k = variant&1 != 0, variant&2 != 0, m, n, k
-					g.run(t, gemm, values, p, count%3)
-					count++
-				}
-				for variant := range 4 {
-					for k := 0; k <= 40; k++ {
-						for m := k % every; m <= 40; m += every {
-							for n := (m + k) % every; n <= 40; n += every {
-								one([]gemmFunc[float32]{SBgemm, packedSBgemm}[(m+n)%2], variant, m, n, k)
-							}
+	for name, values := range bfloat16Values(5003) {
+		t.Run(name, func(t *testing.T) {
+			g := newBFloat16Tester(t, 1<<17)
+			count := 0
+			one := func(gemm gemmFunc[float32], variant, m, n, k int) {
+				p := factors[count%len(factors)]
+				p.transA, p.transB, p.m, p.n, p.k = variant&1 != 0, variant&2 != 0, m, n, k
+				g.run(t, gemm, values, p, count%3)
+				count++
+			}
+			for variant := range 4 {
+				for k := 0; k <= 40; k++ {
+					for m := k % every; m <= 40; m += every {
+						for n := (m + k) % every; n <= 40; n += every {
+							one([]gemmFunc[float32]{SBgemm, packedSBgemm}[(m+n)%2], variant, m, n, k)
 						}
 					}
-					for _, s := range large {
-						if name != "special" && name != "wide" {
-							break
-						}
-						one(SBgemm, variant, s[0], s[1], s[2])
-						one(packedSBgemm, variant, s[0], s[1], s[2])
-					}
 				}
-			})
-		}
-	})
+				for _, s := range large {
+					if name != "special" && name != "wide" {
+						break
+					}
+					one(SBgemm, variant, s[0], s[1], s[2])
+					one(packedSBgemm, variant, s[0], s[1], s[2])
+				}
+			}
+		})
+	}
 }
 
 // TestSBgemm compares with products of rounded operands in float64.

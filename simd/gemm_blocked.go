@@ -11,9 +11,9 @@ import (
 // set alone.
 type gemmKernels[T float] struct {
 	// tiles holds the micro-kernels by descending number of rows; the last has
-	// one row. All are nr columns wide.
-	tiles []tileKernel[T]
-	nr    int
+	// one row. All are nr columns wide; narrow ones, which some have, half of that.
+	tiles, narrow []tileKernel[T]
+	nr            int
 
 	// multiply does so many rounds of a multiplication by each register that a
 	// tile fills, which is the limit of what can be computed; nil in plain Go.
@@ -383,7 +383,7 @@ func (g *gemmJob[T]) tile(task int) {
 		if cols < g.nr {
 			g.edgePanel(task, iLo, iHi, j, cols, a, b)
 		} else if rows := computed * g.mr; rows < iHi-iLo {
-			g.panel(iHi-iLo-rows, a.from(computed), b, ldb, g.blockBeta, c[rows*g.ldc+j:], g.ldc)
+			g.panel(g.tiles, iHi-iLo-rows, a.from(computed), b, ldb, g.blockBeta, c[rows*g.ldc+j:], g.ldc)
 		}
 		if end := j + cols; g.epilogue != nil && g.p0+g.kb == g.k && ((iHi-iLo)*(end-done) >= epilogueSize || end == jHi) {
 			for i := range iHi - iLo {
@@ -432,15 +432,16 @@ func (g *gemmJob[T]) copyTiles(to *scratch[T], lo, hi, computed int, b []T, ldb 
 	return a, computed
 }
 
-// panel computes rows×nr elements of C with the largest micro-kernels that fit.
-func (g *gemmJob[T]) panel(rows int, a rowsA[T], b []T, ldb int, beta T, c []T, ldc int) {
+// panel computes some rows of C, as wide as the micro-kernels are, with the largest of
+// those that fit.
+func (g *gemmJob[T]) panel(tiles []tileKernel[T], rows int, a rowsA[T], b []T, ldb int, beta T, c []T, ldc int) {
 	whole := rows / g.mr
 	if whole > 0 {
-		g.tiles[0].kernel(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &b[0], ldb, beta, &c[0], ldc, whole, a.next)
+		tiles[0].kernel(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &b[0], ldb, beta, &c[0], ldc, whole, a.next)
 	}
 	last := whole * g.mr
 	for r := last; r < rows; {
-		for _, t := range g.tiles[1:] {
+		for _, t := range tiles[1:] {
 			if t.rows <= rows-r {
 				t.kernel(g.kb, g.alpha, &a.tiles[whole*a.next+(r-last)*a.rsa], a.rsa, a.csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0)
 				r += t.rows
@@ -453,13 +454,17 @@ func (g *gemmJob[T]) panel(rows int, a rowsA[T], b []T, ldb int, beta T, c []T, 
 // edgePanel computes the columns right of the last whole panel: by the same
 // micro-kernels into scratch, so that nothing is touched outside C.
 func (g *gemmJob[T]) edgePanel(task, iLo, iHi, j, cols int, a rowsA[T], b []T) {
-	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*g.nr]
+	tiles, width := g.tiles, g.nr
+	if g.narrow != nil && 2*cols <= g.nr {
+		tiles, width = g.narrow, g.nr/2
+	}
+	buffer := g.edge.data[task*g.mr*g.nr:][:g.mr*width]
 	for i := iLo; i < iHi; i += g.mr {
 		rows := min(g.mr, iHi-i)
-		g.panel(rows, a.from((i-iLo)/g.mr), b, g.nr, 0, buffer, g.nr)
+		g.panel(tiles, rows, a.from((i-iLo)/g.mr), b, g.nr, 0, buffer, width)
 		for r := range rows {
 			c := g.c[(i+r)*g.ldc+g.j0+j:][:cols]
-			product := buffer[r*g.nr:][:cols]
+			product := buffer[r*width:][:cols]
 			if g.blockBeta == 0 {
 				copy(c, product)
 				continue

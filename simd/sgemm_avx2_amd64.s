@@ -151,6 +151,122 @@ store:
 	VZEROUPPER
 	RET
 
+// func sgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm6NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	SHLQ $2, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	LEAQ (SI)(R10*2), DI
+	ADDQ R10, DI
+	MOVQ AX, R13
+	VXORPS Y10, Y10, Y10
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y11, Y11, Y11
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y12, Y12, Y12
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y13, Y13, Y13
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Y0
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y10
+	VBROADCASTSS (SI)(R10*1), Y3
+	VFMADD231PS Y3, Y0, Y11
+	VBROADCASTSS (SI)(R10*2), Y2
+	VFMADD231PS Y2, Y0, Y12
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS Y3, Y0, Y13
+	VBROADCASTSS (DI)(R10*1), Y2
+	VFMADD231PS Y2, Y0, Y14
+	VBROADCASTSS (DI)(R10*2), Y3
+	VFMADD231PS Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSS alpha+8(FP), Y0
+	VMULPS Y0, Y10, Y10
+	VMULPS Y0, Y11, Y11
+	VMULPS Y0, Y12, Y12
+	VMULPS Y0, Y13, Y13
+	VMULPS Y0, Y14, Y14
+	VMULPS Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVL beta+56(FP), CX
+	ADDL CX, CX
+	JZ store
+	VBROADCASTSS beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PS 0(R13), Y1, Y10
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y11
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y12
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y13
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPS Y10, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y11, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y12, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y13, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $2, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -266,6 +382,100 @@ store:
 	VZEROUPPER
 	RET
 
+// func sgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm4NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	SHLQ $2, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	LEAQ (SI)(R10*2), DI
+	ADDQ R10, DI
+	MOVQ AX, R13
+	VXORPS Y12, Y12, Y12
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y13, Y13, Y13
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Y0
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y12
+	VBROADCASTSS (SI)(R10*1), Y3
+	VFMADD231PS Y3, Y0, Y13
+	VBROADCASTSS (SI)(R10*2), Y2
+	VFMADD231PS Y2, Y0, Y14
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSS alpha+8(FP), Y0
+	VMULPS Y0, Y12, Y12
+	VMULPS Y0, Y13, Y13
+	VMULPS Y0, Y14, Y14
+	VMULPS Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVL beta+56(FP), CX
+	ADDL CX, CX
+	JZ store
+	VBROADCASTSS beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PS 0(R13), Y1, Y12
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y13
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPS Y12, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y13, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $2, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -346,6 +556,75 @@ store:
 	VZEROUPPER
 	RET
 
+// func sgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm2NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	SHLQ $2, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	MOVQ AX, R13
+	VXORPS Y14, Y14, Y14
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Y0
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y14
+	VBROADCASTSS (SI)(R10*1), Y3
+	VFMADD231PS Y3, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSS alpha+8(FP), Y0
+	VMULPS Y0, Y14, Y14
+	VMULPS Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVL beta+56(FP), CX
+	ADDL CX, CX
+	JZ store
+	VBROADCASTSS beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PS 0(R13), Y1, Y14
+	ADDQ BX, R13
+	VFMADD231PS 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPS Y14, 0(AX)
+	ADDQ BX, AX
+	VMOVUPS Y15, 0(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $2, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
 // func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-96
 	MOVQ a+16(FP), R14
@@ -401,6 +680,64 @@ finish:
 store:
 	VMOVUPS Y14, 0(AX)
 	VMOVUPS Y15, 32(AX)
+	ADDQ BX, AX
+	MOVQ nextA+88(FP), R13
+	SHLQ $2, R13
+	ADDQ R13, R14
+	DECQ tiles+80(FP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
+// func sgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+TEXT ·sgemm1NarrowAVX2(SB), NOSPLIT, $0-96
+	MOVQ a+16(FP), R14
+	MOVQ rsa+24(FP), R10
+	MOVQ csa+32(FP), R11
+	MOVQ ldb+48(FP), R12
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, R10
+	SHLQ $2, R11
+	SHLQ $2, R12
+	SHLQ $2, BX
+
+tile:
+	MOVQ k+0(FP), CX
+	MOVQ R14, SI
+	MOVQ b+40(FP), DX
+	MOVQ AX, R13
+	VXORPS Y15, Y15, Y15
+	PREFETCHT0 (R13)
+	PREFETCHT0 31(R13)
+	ADDQ BX, R13
+	TESTQ CX, CX
+	JZ finish
+	PCALIGN $32
+
+loop:
+	VMOVUPS (DX), Y0
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	DECQ CX
+	JNZ loop
+
+finish:
+	VBROADCASTSS alpha+8(FP), Y0
+	VMULPS Y0, Y15, Y15
+	// A beta of zero, of either sign, does not read C.
+	MOVL beta+56(FP), CX
+	ADDL CX, CX
+	JZ store
+	VBROADCASTSS beta+56(FP), Y1
+	MOVQ AX, R13
+	VFMADD231PS 0(R13), Y1, Y15
+	ADDQ BX, R13
+
+store:
+	VMOVUPS Y15, 0(AX)
 	ADDQ BX, AX
 	MOVQ nextA+88(FP), R13
 	SHLQ $2, R13

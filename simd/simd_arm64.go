@@ -11,16 +11,12 @@ func neon() *implementation {
 	impl := generic()
 	impl.name = "neon"
 	vectorNEON(impl)
-	s := impl.sgemm
-	s.tiles = []tileKernel[float32]{{6, sgemm6NEON}, {4, sgemm4NEON}, {2, sgemm2NEON}, {1, sgemm1NEON}}
-	s.nr, s.packRows, s.packSlices, s.packColumns, s.packStep = 16, spackRowsNEON, spackSlicesNEON, spackColumnsNEON, 4
-	s.multiply = smultiplyNEON
+	s, d := impl.sgemm, impl.dgemm
+	sgemmNEON(s)
 	s.kc, s.nc, s.taskRows, s.taskCols = 256, 1024, 96, 256
-	impl.sbgemm = widenedGemm(s, []tileKernel[float32]{{6, sbgemm6NEON}, {4, sbgemm4NEON}, {2, sbgemm2NEON}, {1, sbgemm1NEON}})
-	d := impl.dgemm
-	d.tiles = []tileKernel[float64]{{6, dgemm6NEON}, {4, dgemm4NEON}, {2, dgemm2NEON}, {1, dgemm1NEON}}
-	d.nr, d.packRows, d.packSlices, d.packColumns, d.packStep = 8, dpackRowsNEON, dpackSlicesNEON, dpackColumnsNEON, 2
-	d.multiply = dmultiplyNEON
+	dgemmNEON(d)
 	d.kc, d.nc, d.taskRows, d.taskCols = 192, 512, 48, 128
+	impl.sbgemm = widenedGemm(s)
+	sbgemmNEON(impl.sbgemm)
 	return impl
 }

@@ -8,13 +8,25 @@ package simd
 func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sgemm6PackAAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int, panel *float32)
@@ -34,17 +46,53 @@ func spackSlicesAVX2(dst, src *float32, ld, k int)
 //go:noescape
 func spackColumnsAVX2(dst, src *float32, ld, k int)
 
+// sgemmAVX2 puts the kernels of products into g.
+func sgemmAVX2(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{6, sgemm6AVX2},
+		{4, sgemm4AVX2},
+		{2, sgemm2AVX2},
+		{1, sgemm1AVX2},
+	}
+	g.narrow = []tileKernel[float32]{
+		{6, sgemm6NarrowAVX2},
+		{4, sgemm4NarrowAVX2},
+		{2, sgemm2NarrowAVX2},
+		{1, sgemm1NarrowAVX2},
+	}
+	g.nr = 16
+	g.packStep = 4
+	g.packRows = spackRowsAVX2
+	g.packSlices = spackSlicesAVX2
+	g.packColumns = spackColumnsAVX2
+	g.copyA = sgemm6PackAAVX2
+	g.copyB = sgemm6PackBAVX2
+	g.multiply = smultiplyAVX2
+}
+
 //go:noescape
 func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm6NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
+func dgemm4NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
 func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
+func dgemm2NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
 func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm1NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dgemm6PackAAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int, panel *float64)
@@ -64,17 +112,69 @@ func dpackSlicesAVX2(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
 
+// dgemmAVX2 puts the kernels of products into g.
+func dgemmAVX2(g *gemmKernels[float64]) {
+	g.tiles = []tileKernel[float64]{
+		{6, dgemm6AVX2},
+		{4, dgemm4AVX2},
+		{2, dgemm2AVX2},
+		{1, dgemm1AVX2},
+	}
+	g.narrow = []tileKernel[float64]{
+		{6, dgemm6NarrowAVX2},
+		{4, dgemm4NarrowAVX2},
+		{2, dgemm2NarrowAVX2},
+		{1, dgemm1NarrowAVX2},
+	}
+	g.nr = 8
+	g.packStep = 2
+	g.packRows = dpackRowsAVX2
+	g.packSlices = dpackSlicesAVX2
+	g.packColumns = dpackColumnsAVX2
+	g.copyA = dgemm6PackAAVX2
+	g.copyB = dgemm6PackBAVX2
+	g.multiply = dmultiplyAVX2
+}
+
 //go:noescape
 func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+// sbgemmAVX2 puts the kernels of products into g.
+func sbgemmAVX2(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{6, sbgemm6AVX2},
+		{4, sbgemm4AVX2},
+		{2, sbgemm2AVX2},
+		{1, sbgemm1AVX2},
+	}
+	g.narrow = []tileKernel[float32]{
+		{6, sbgemm6NarrowAVX2},
+		{4, sbgemm4NarrowAVX2},
+		{2, sbgemm2NarrowAVX2},
+		{1, sbgemm1NarrowAVX2},
+	}
+}
 
 //go:noescape
 func sAddAVX2(dst, a, b []float32)

@@ -8,16 +8,31 @@ package simd
 func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sgemm12PackAAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int, panel *float32)
@@ -37,20 +52,61 @@ func spackSlicesAVX512(dst, src *float32, ld, k int)
 //go:noescape
 func spackColumnsAVX512(dst, src *float32, ld, k int)
 
+// sgemmAVX512 puts the kernels of products into g.
+func sgemmAVX512(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{12, sgemm12AVX512},
+		{8, sgemm8AVX512},
+		{4, sgemm4AVX512},
+		{2, sgemm2AVX512},
+		{1, sgemm1AVX512},
+	}
+	g.narrow = []tileKernel[float32]{
+		{12, sgemm12NarrowAVX512},
+		{8, sgemm8NarrowAVX512},
+		{4, sgemm4NarrowAVX512},
+		{2, sgemm2NarrowAVX512},
+		{1, sgemm1NarrowAVX512},
+	}
+	g.nr = 32
+	g.packStep = 4
+	g.packRows = spackRowsAVX512
+	g.packSlices = spackSlicesAVX512
+	g.packColumns = spackColumnsAVX512
+	g.copyA = sgemm12PackAAVX512
+	g.copyB = sgemm12PackBAVX512
+	g.multiply = smultiplyAVX512
+}
+
 //go:noescape
 func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm12NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
+func dgemm8NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
 func dgemm4AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm4NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
+func dgemm2NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
 func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+
+//go:noescape
+func dgemm1NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
 //go:noescape
 func dgemm12PackAAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc int, panel *float64)
@@ -70,35 +126,109 @@ func dpackSlicesAVX512(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsAVX512(dst, src *float64, ld, k int)
 
+// dgemmAVX512 puts the kernels of products into g.
+func dgemmAVX512(g *gemmKernels[float64]) {
+	g.tiles = []tileKernel[float64]{
+		{12, dgemm12AVX512},
+		{8, dgemm8AVX512},
+		{4, dgemm4AVX512},
+		{2, dgemm2AVX512},
+		{1, dgemm1AVX512},
+	}
+	g.narrow = []tileKernel[float64]{
+		{12, dgemm12NarrowAVX512},
+		{8, dgemm8NarrowAVX512},
+		{4, dgemm4NarrowAVX512},
+		{2, dgemm2NarrowAVX512},
+		{1, dgemm1NarrowAVX512},
+	}
+	g.nr = 16
+	g.packStep = 2
+	g.packRows = dpackRowsAVX512
+	g.packSlices = dpackSlicesAVX512
+	g.packColumns = dpackColumnsAVX512
+	g.copyA = dgemm12PackAAVX512
+	g.copyB = dgemm12PackBAVX512
+	g.multiply = dmultiplyAVX512
+}
+
 //go:noescape
 func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+// sbgemmAVX512 puts the kernels of products into g.
+func sbgemmAVX512(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{12, sbgemm12AVX512},
+		{8, sbgemm8AVX512},
+		{4, sbgemm4AVX512},
+		{2, sbgemm2AVX512},
+		{1, sbgemm1AVX512},
+	}
+	g.narrow = []tileKernel[float32]{
+		{12, sbgemm12NarrowAVX512},
+		{8, sbgemm8NarrowAVX512},
+		{4, sbgemm4NarrowAVX512},
+		{2, sbgemm2NarrowAVX512},
+		{1, sbgemm1NarrowAVX512},
+	}
+}
 
 //go:noescape
 func sbgemm12AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm12NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm8AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm8NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sbgemm4AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm4NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm2AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
+func sbgemm2NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
 func sbgemm1AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+//go:noescape
+func sbgemm1NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
 //go:noescape
 func sbgemm12PackBAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc int, panel *float32)
@@ -117,6 +247,26 @@ func sbpackColumnsAVX512BF16(dst, src *float32, ld, k int)
 
 //go:noescape
 func sbPairAdjacentAVX512BF16(dst, x []float32)
+
+// sbgemmAVX512BF16 puts the kernels of products into g.
+func sbgemmAVX512BF16(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{12, sbgemm12AVX512BF16},
+		{8, sbgemm8AVX512BF16},
+		{4, sbgemm4AVX512BF16},
+		{2, sbgemm2AVX512BF16},
+		{1, sbgemm1AVX512BF16},
+	}
+	g.narrow = []tileKernel[float32]{
+		{12, sbgemm12NarrowAVX512BF16},
+		{8, sbgemm8NarrowAVX512BF16},
+		{4, sbgemm4NarrowAVX512BF16},
+		{2, sbgemm2NarrowAVX512BF16},
+		{1, sbgemm1NarrowAVX512BF16},
+	}
+	g.copyB = sbgemm12PackBAVX512BF16
+	g.multiply = sbmultiplyAVX512BF16
+}
 
 //go:noescape
 func sAddAVX512(dst, a, b []float32)

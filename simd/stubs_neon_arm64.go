@@ -28,6 +28,22 @@ func spackSlicesNEON(dst, src *float32, ld, k int)
 //go:noescape
 func spackColumnsNEON(dst, src *float32, ld, k int)
 
+// sgemmNEON puts the kernels of products into g.
+func sgemmNEON(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{6, sgemm6NEON},
+		{4, sgemm4NEON},
+		{2, sgemm2NEON},
+		{1, sgemm1NEON},
+	}
+	g.nr = 16
+	g.packStep = 4
+	g.packRows = spackRowsNEON
+	g.packSlices = spackSlicesNEON
+	g.packColumns = spackColumnsNEON
+	g.multiply = smultiplyNEON
+}
+
 //go:noescape
 func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
 
@@ -52,6 +68,22 @@ func dpackSlicesNEON(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsNEON(dst, src *float64, ld, k int)
 
+// dgemmNEON puts the kernels of products into g.
+func dgemmNEON(g *gemmKernels[float64]) {
+	g.tiles = []tileKernel[float64]{
+		{6, dgemm6NEON},
+		{4, dgemm4NEON},
+		{2, dgemm2NEON},
+		{1, dgemm1NEON},
+	}
+	g.nr = 8
+	g.packStep = 2
+	g.packRows = dpackRowsNEON
+	g.packSlices = dpackSlicesNEON
+	g.packColumns = dpackColumnsNEON
+	g.multiply = dmultiplyNEON
+}
+
 //go:noescape
 func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
 
@@ -63,6 +95,16 @@ func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb
 
 //go:noescape
 func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+
+// sbgemmNEON puts the kernels of products into g.
+func sbgemmNEON(g *gemmKernels[float32]) {
+	g.tiles = []tileKernel[float32]{
+		{6, sbgemm6NEON},
+		{4, sbgemm4NEON},
+		{2, sbgemm2NEON},
+		{1, sbgemm1NEON},
+	}
+}
 
 //go:noescape
 func sAddNEON(dst, a, b []float32)

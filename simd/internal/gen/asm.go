@@ -63,12 +63,40 @@ type assembler struct {
 	done map[string]bool // constants already in data
 
 	fields strings.Builder // assignments to the table of kernels
+	tables strings.Builder // functions that fill tables of kernels of products
 }
 
 // kernelField makes fn the kernel of this name (of vectorKernels) in the
 // implementation's table.
 func (a *assembler) kernelField(p precision, name, fn string) {
 	fmt.Fprintf(&a.fields, "\timpl.%s.%s = %s\n", p.letter, strings.ToLower(name[:1])+name[1:], fn)
+}
+
+// gemmTable declares a function that puts kernels of products into their table: the
+// micro-kernels of so many rows, and others by the names of their fields.
+func (a *assembler) gemmTable(p precision, rows []int, fields ...string) {
+	name := p.letter + "gemm" + a.title
+	fmt.Fprintf(&a.tables, "\n// %s puts the kernels of products into g.\nfunc %s(g *gemmKernels[%s]) {\n", name, name, p.goType)
+	sizes := []string{"tiles:"}
+	if a.arch == "amd64" {
+		sizes = append(sizes, "narrow:Narrow")
+	}
+	for _, size := range sizes {
+		field, suffix, _ := strings.Cut(size, ":")
+		fmt.Fprintf(&a.tables, "\tg.%s = []tileKernel[%s]{\n", field, p.goType)
+		for _, r := range rows {
+			fmt.Fprintf(&a.tables, "\t\t{%d, %sgemm%d%s%s},\n", r, p.letter, r, suffix, a.title)
+		}
+		a.tables.WriteString("\t}\n")
+	}
+	for _, field := range fields {
+		field, value, _ := strings.Cut(field, ":")
+		if !strings.ContainsAny(value[:1], "0123456789") {
+			value = p.letter + value + a.title
+		}
+		fmt.Fprintf(&a.tables, "\tg.%s = %s\n", field, value)
+	}
+	a.tables.WriteString("}\n")
 }
 
 // op emits one instruction: "OP a, b, c".

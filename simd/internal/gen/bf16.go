@@ -22,11 +22,11 @@ func bfloat16Family(a *assembler) {
 		for _, rows := range neonTiles {
 			neonMicroKernel(a, p, rows)
 		}
+		a.gemmTable(p, neonTiles)
 		return
 	}
-	for _, rows := range a.tiles() {
-		microKernel(a, p, rows)
-	}
+	microKernels(a, p)
+	a.gemmTable(p, a.tiles())
 }
 
 // bfloat16PairFamily generates micro-kernels of VDPBF16PS, and the kernels that
@@ -34,15 +34,14 @@ func bfloat16Family(a *assembler) {
 func bfloat16PairFamily(a *assembler) {
 	p := single
 	p.letter, p.bfloat16 = "sb", paired
-	for _, rows := range a.tiles() {
-		microKernel(a, p, rows)
-	}
+	microKernels(a, p)
 	packingMicroKernel(a, p, "B")
 	multiply(a, p)
 	packPairRows(a, p, "packRows", 32)
 	packPairRows(a, p, "packSlices", a.tiles()[0])
 	packColumns(a, p)
 	pairAdjacent(a, p)
+	a.gemmTable(p, a.tiles(), fmt.Sprintf("copyB:gemm%dPackB", a.tiles()[0]), "multiply:multiply")
 }
 
 // multiplyPairs generates the loop of a micro-kernel over pairs of k, and what

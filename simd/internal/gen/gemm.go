@@ -14,15 +14,18 @@ func gemmFamily(a *assembler, p precision) {
 		neonGemm(a, p)
 		return
 	}
-	for _, rows := range a.tiles() {
-		microKernel(a, p, rows)
-	}
+	microKernels(a, p)
 	packingMicroKernel(a, p, "A")
 	packingMicroKernel(a, p, "B")
 	multiply(a, p)
 	packRows(a, p, "packRows", 2*a.bytes)
 	packRows(a, p, "packSlices", a.tiles()[0]*p.bytes)
 	packColumns(a, p)
+	rows := a.tiles()
+	full := fmt.Sprint("gemm", rows[0], "Pack")
+	a.gemmTable(p, rows, fmt.Sprint("nr:", 2*a.bytes/p.bytes), fmt.Sprint("packStep:", 16/p.bytes),
+		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns",
+		"copyA:"+full+"A", "copyB:"+full+"B", "multiply:multiply")
 }
 
 // tiles returns how many rows the micro-kernels have.
@@ -30,18 +33,24 @@ func (a *assembler) tiles() []int {
 	return map[string][]int{"avx2": {6, 4, 2, 1}, "avx512": {12, 8, 4, 2, 1}}[a.name]
 }
 
-func (a *assembler) microKernelFunction(p precision, rows int) {
+// microKernels generates micro-kernels of all heights, as wide as a panel of B and half
+// as wide, for the last columns of a matrix.
+func microKernels(a *assembler, p precision) {
+	for _, rows := range a.tiles() {
+		a.microKernelFunction(p, fmt.Sprint(rows))
+		microKernelBody(a, p, rows, 2, "")
+		a.microKernelFunction(p, fmt.Sprint(rows, "Narrow"))
+		microKernelBody(a, p, rows, 1, "")
+	}
+}
+
+func (a *assembler) microKernelFunction(p precision, size string) {
 	frame := 0
 	if p.bfloat16 == widened && a.arch == "amd64" {
 		frame = 8 // for MXCSR
 	}
-	a.functionWithFrame(fmt.Sprintf("%sgemm%d%s", p.letter, rows, a.title),
+	a.functionWithFrame(fmt.Sprintf("%sgemm%s%s", p.letter, size, a.title),
 		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA int)", p.goType), frame, 96)
-}
-
-func microKernel(a *assembler, p precision, rows int) {
-	a.microKernelFunction(p, rows)
-	microKernelBody(a, p, rows, "")
 }
 
 // packingMicroKernel generates the micro-kernel of one full tile that also copies one
@@ -51,19 +60,19 @@ func packingMicroKernel(a *assembler, p precision, operand string) {
 	rows := a.tiles()[0]
 	a.function(fmt.Sprintf("%sgemm%dPack%s%s", p.letter, rows, operand, a.title),
 		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc int, panel *%[1]s)", p.goType), 88)
-	microKernelBody(a, p, rows, operand)
+	microKernelBody(a, p, rows, 2, operand)
 }
 
 // packingAhead is how many rows ahead a packing micro-kernel fetches what it copies:
 // about the latency of memory.
 const packingAhead = 24
 
-// microKernelBody generates what follows the declaration of a micro-kernel, which
-// may copy an operand. Copying B for pairs of bfloat16, it rounds and pairs it.
-func microKernelBody(a *assembler, p precision, rows int, copied string) {
+// microKernelBody generates what follows the declaration of a micro-kernel of so many
+// vectors a row, which may copy an operand. Copying B for pairs of bfloat16, it rounds and pairs it.
+func microKernelBody(a *assembler, p precision, rows, vectors int, copied string) {
 	const b0, b1, spare = 0, 1, 2
-	first := a.regs - 2*rows // the accumulators are the last registers
-	acc := func(row, half int) string { return a.v(first + 2*row + half) }
+	first := a.regs - vectors*rows // the accumulators are the last registers
+	acc := func(row, half int) string { return a.v(first + vectors*row + half) }
 	shift := map[int]int{4: 2, 8: 3}[p.bytes]
 	mov := "VMOVU" + p.suffix
 
@@ -97,11 +106,11 @@ func microKernelBody(a *assembler, p precision, rows int, copied string) {
 	}
 	a.op("MOVQ", "AX", "R13")
 	for row := range rows {
-		for half := range 2 {
+		for half := range vectors {
 			a.op("VXORPS", acc(row, half), acc(row, half), acc(row, half))
 		}
 		a.op("PREFETCHT0", "(R13)")
-		a.op("PREFETCHT0", fmt.Sprintf("%d(R13)", 2*a.bytes-1))
+		a.op("PREFETCHT0", fmt.Sprintf("%d(R13)", vectors*a.bytes-1))
 		a.op("ADDQ", "BX", "R13")
 	}
 	// multiply does so with a row of B, whose address follows an offset, and a
@@ -109,7 +118,9 @@ func microKernelBody(a *assembler, p precision, rows int, copied string) {
 	const order = 7 // the register of pairOrder
 	multiply := func(bRow string) {
 		a.op(mov, bRow, a.v(b0))
-		a.op(mov, fmt.Sprint(a.bytes, bRow), a.v(b1))
+		if vectors > 1 {
+			a.op(mov, fmt.Sprint(a.bytes, bRow), a.v(b1))
+		}
 		if copied == "B" && p.bfloat16 == paired {
 			a.comment("Of two rows of B pairs are made.")
 			a.op("ADDQ", "R12", "DX")
@@ -133,9 +144,9 @@ func microKernelBody(a *assembler, p precision, rows int, copied string) {
 		for row := range rows {
 			value := spare + row%2
 			a.op(broadcast(p), element(row), a.v(value))
-			for half := range 2 {
+			for half := range vectors {
 				if p.bfloat16 == paired {
-					a.dotPairs(value, b0+half, first+2*row+half)
+					a.dotPairs(value, b0+half, first+vectors*row+half)
 				} else {
 					a.op("VFMADD231"+p.suffix, a.v(value), a.v(b0+half), acc(row, half))
 				}
@@ -174,7 +185,7 @@ func microKernelBody(a *assembler, p precision, rows int, copied string) {
 	}
 	a.op(broadcast(p), "alpha+8(FP)", a.v(0))
 	for row := range rows {
-		for half := range 2 {
+		for half := range vectors {
 			a.op("VMUL"+p.suffix, a.v(0), acc(row, half), acc(row, half))
 		}
 	}
@@ -187,14 +198,14 @@ func microKernelBody(a *assembler, p precision, rows int, copied string) {
 	a.op(broadcast(p), "beta+56(FP)", a.v(1))
 	a.op("MOVQ", "AX", "R13")
 	for row := range rows {
-		for half := range 2 {
+		for half := range vectors {
 			a.op("VFMADD231"+p.suffix, fmt.Sprintf("%d(R13)", half*a.bytes), a.v(1), acc(row, half))
 		}
 		a.op("ADDQ", "BX", "R13")
 	}
 	a.label("store")
 	for row := range rows {
-		for half := range 2 {
+		for half := range vectors {
 			a.op(mov, acc(row, half), fmt.Sprintf("%d(AX)", half*a.bytes))
 		}
 		a.op("ADDQ", "BX", "AX")

@@ -67,6 +67,7 @@ func files() map[string][]byte {
 			if family.extension == "" { // the table is for all processors of the set
 				fields.WriteString(a.fields.String())
 			}
+			decl.WriteString(a.tables.String())
 		}
 		fmt.Fprintf(&decl, "\n// vector%s puts the vector kernels into impl.\nfunc vector%s(impl *implementation) {\n%s}\n",
 			set.title, set.title, &fields)

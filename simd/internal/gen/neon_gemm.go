@@ -13,6 +13,8 @@ func neonGemm(a *assembler, p precision) {
 	neonPackRows(a, p)
 	neonPackSlices(a, p)
 	neonPackColumns(a, p)
+	a.gemmTable(p, neonTiles, fmt.Sprint("nr:", neonColumns*a.bytes/p.bytes), fmt.Sprint("packStep:", 16/p.bytes),
+		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns", "multiply:multiply")
 }
 
 const neonColumns = 4 // vectors in a row of a tile
@@ -20,7 +22,7 @@ const neonColumns = 4 // vectors in a row of a tile
 var neonTiles = []int{6, 4, 2, 1} // the rows of the micro-kernels
 
 func neonMicroKernel(a *assembler, p precision, rows int) {
-	a.microKernelFunction(p, rows)
+	a.microKernelFunction(p, fmt.Sprint(rows))
 	const (
 		b, element, acc = 0, 4, 8 // first registers
 		elements        = 4       // how many of A are loaded ahead
