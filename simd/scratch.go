@@ -3,9 +3,12 @@ package simd
 import (
 	"sync"
 	"unsafe"
+
+	"github.com/muppet-go/muppet/internal/hugepage"
 )
 
-// A scratch is a reusable buffer that begins at a cache line.
+// A scratch is a reusable buffer that begins at a cache line and, if it is large, lies in
+// huge pages.
 type scratch[T float] struct {
 	data []T
 }
@@ -19,10 +22,16 @@ func (s *scratch[T]) grow(n int) {
 	}
 	var zero T
 	size := int(unsafe.Sizeof(zero))
-	data := make([]T, n+n/4+cacheLine/size)
-	misplaced := int(uintptr(unsafe.Pointer(&data[0])) % cacheLine)
-	if misplaced > 0 {
-		data = data[(cacheLine-misplaced)/size:]
+	align, large := cacheLine, n*size >= hugepage.Size/2
+	if large {
+		align = hugepage.Size
+	}
+	data := make([]T, n+n/4+align/size)
+	if misplaced := int(uintptr(unsafe.Pointer(&data[0])) % uintptr(align)); misplaced > 0 {
+		data = data[(align-misplaced)/size:]
+	}
+	if large {
+		hugepage.Advise(unsafe.Pointer(&data[0]), len(data)*size)
 	}
 	s.data = data
 }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/internal/hugepage"
 	"github.com/muppet-go/muppet/internal/parallel"
 )
 
@@ -55,7 +56,6 @@ func (d *Device) Free(b device.Buffer) {
 const (
 	cacheLine = 64
 	page      = 4096
-	hugePage  = 2 << 20
 
 	// Buffers from skewedBytes on begin at different places in a page: loops over
 	// several that begin at the same one evict each other from the caches.
@@ -80,8 +80,8 @@ func allocate[T element](n int) []T {
 	begin := (start+cacheLine-1)&^(cacheLine-1) + uintptr(lines*cacheLine)
 	at := int(begin-start) / size
 	data := memory[at : at+n : at+n]
-	if n*size >= 2*hugePage {
-		adviseHugePages(unsafe.Pointer(unsafe.SliceData(data)), n*size)
+	if n*size >= 2*hugepage.Size {
+		hugepage.Advise(unsafe.Pointer(unsafe.SliceData(data)), n*size)
 	}
 	return data
 }

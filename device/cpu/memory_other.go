@@ -2,12 +2,7 @@
 
 package cpu
 
-import (
-	"math"
-	"unsafe"
-)
-
-func adviseHugePages(unsafe.Pointer, int) {}
+import "math"
 
 // memoryLimit returns a number of bytes that no machine has. The Go runtime cannot
 // recover from asking for them.

@@ -40,6 +40,7 @@ var floors = map[string]int{
 	"device":            1,
 	"simd":              0,
 	"internal/file":     0,
+	"internal/hugepage": 0,
 	"internal/parallel": 0,
 	"internal/layers":   0,
 }
