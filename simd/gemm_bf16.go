@@ -107,7 +107,7 @@ type pairPacking struct {
 // add their product, a negative zero, changes no sum.
 func pairedGemm(s *gemmKernels[float32], packing pairPacking) *gemmKernels[float32] {
 	kernels := blockedLike(s)
-	kernels.pairs, kernels.kc, kernels.taskRows = true, bfloat16Terms/2, 2*s.taskRows
+	kernels.pairs, kernels.kc, kernels.nc, kernels.taskRows = true, bfloat16Terms/2, 2*s.nc, 2*s.taskRows
 	kernels.packRows, kernels.packSlices, kernels.packColumns, kernels.packStep = packing.rows, packing.slices, packing.columns, 2
 	negativeZero := math.Float32frombits(1 << 31)
 	kernels.roundA = func(g *gemmJob[float32], panel []float32, i, rows int) {
