@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-96
+// func dgemm6AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm6AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -56,6 +56,63 @@ tile:
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX, BX and R14 serve for that until the tile is finished.
+	MOVQ AX, c+64(FP)
+	MOVQ R14, a+16(FP)
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
+	MOVQ CX, R14
+
+fetching:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	MOVQ $8, CX
+	CMPQ R14, CX
+	CMOVQLT R14, CX
+	SUBQ CX, R14
+	PCALIGN $32
+
+line:
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	VBROADCASTSD (SI), Y2
+	VFMADD231PD Y2, Y0, Y4
+	VFMADD231PD Y2, Y1, Y5
+	VBROADCASTSD (SI)(R10*1), Y3
+	VFMADD231PD Y3, Y0, Y6
+	VFMADD231PD Y3, Y1, Y7
+	VBROADCASTSD (SI)(R10*2), Y2
+	VFMADD231PD Y2, Y0, Y8
+	VFMADD231PD Y2, Y1, Y9
+	VBROADCASTSD (DI), Y3
+	VFMADD231PD Y3, Y0, Y10
+	VFMADD231PD Y3, Y1, Y11
+	VBROADCASTSD (DI)(R10*1), Y2
+	VFMADD231PD Y2, Y0, Y12
+	VFMADD231PD Y2, Y1, Y13
+	VBROADCASTSD (DI)(R10*2), Y3
+	VFMADD231PD Y3, Y0, Y14
+	VFMADD231PD Y3, Y1, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ line
+	TESTQ R14, R14
+	JNZ fetching
+	MOVQ a+16(FP), R14
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
+	JMP finish
 	PCALIGN $32
 
 loop:
@@ -151,8 +208,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm6NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm6NarrowAVX2(SB), NOSPLIT, $0-96
+// func dgemm6NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm6NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -267,8 +324,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-96
+// func dgemm4AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm4AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -382,8 +439,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm4NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm4NarrowAVX2(SB), NOSPLIT, $0-96
+// func dgemm4NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm4NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -476,8 +533,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-96
+// func dgemm2AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -556,8 +613,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm2NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2NarrowAVX2(SB), NOSPLIT, $0-96
+// func dgemm2NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -625,8 +682,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-96
+// func dgemm1AVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -689,8 +746,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm1NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1NarrowAVX2(SB), NOSPLIT, $0-96
+// func dgemm1NarrowAVX2(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-96
+// func dgemm12AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm12AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -90,6 +90,89 @@ tile:
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX, BX and R14 serve for that until the tile is finished.
+	MOVQ AX, c+64(FP)
+	MOVQ R14, a+16(FP)
+	SHLQ $3, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
+	MOVQ CX, R14
+
+fetching:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	PREFETCHT0 (R8)(R13*1)
+	PREFETCHT0 (R8)(AX*1)
+	PREFETCHT0 (R8)(BX*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R9)(AX*1)
+	PREFETCHT0 (R9)(BX*1)
+	MOVQ $8, CX
+	CMPQ R14, CX
+	CMOVQLT R14, CX
+	SUBQ CX, R14
+	PCALIGN $32
+
+line:
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VBROADCASTSD (SI), Z2
+	VFMADD231PD Z2, Z0, Z8
+	VFMADD231PD Z2, Z1, Z9
+	VBROADCASTSD (SI)(R10*1), Z3
+	VFMADD231PD Z3, Z0, Z10
+	VFMADD231PD Z3, Z1, Z11
+	VBROADCASTSD (SI)(R10*2), Z2
+	VFMADD231PD Z2, Z0, Z12
+	VFMADD231PD Z2, Z1, Z13
+	VBROADCASTSD (DI), Z3
+	VFMADD231PD Z3, Z0, Z14
+	VFMADD231PD Z3, Z1, Z15
+	VBROADCASTSD (DI)(R10*1), Z2
+	VFMADD231PD Z2, Z0, Z16
+	VFMADD231PD Z2, Z1, Z17
+	VBROADCASTSD (DI)(R10*2), Z3
+	VFMADD231PD Z3, Z0, Z18
+	VFMADD231PD Z3, Z1, Z19
+	VBROADCASTSD (R8), Z2
+	VFMADD231PD Z2, Z0, Z20
+	VFMADD231PD Z2, Z1, Z21
+	VBROADCASTSD (R8)(R10*1), Z3
+	VFMADD231PD Z3, Z0, Z22
+	VFMADD231PD Z3, Z1, Z23
+	VBROADCASTSD (R8)(R10*2), Z2
+	VFMADD231PD Z2, Z0, Z24
+	VFMADD231PD Z2, Z1, Z25
+	VBROADCASTSD (R9), Z3
+	VFMADD231PD Z3, Z0, Z26
+	VFMADD231PD Z3, Z1, Z27
+	VBROADCASTSD (R9)(R10*1), Z2
+	VFMADD231PD Z2, Z0, Z28
+	VFMADD231PD Z2, Z1, Z29
+	VBROADCASTSD (R9)(R10*2), Z3
+	VFMADD231PD Z3, Z0, Z30
+	VFMADD231PD Z3, Z1, Z31
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	ADDQ R11, R8
+	ADDQ R11, R9
+	DECQ CX
+	JNZ line
+	TESTQ R14, R14
+	JNZ fetching
+	MOVQ a+16(FP), R14
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $3, BX
+	JMP finish
 	PCALIGN $32
 
 loop:
@@ -253,8 +336,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm12NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm12NarrowAVX512(SB), NOSPLIT, $0-96
+// func dgemm12NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm12NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -441,8 +524,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-96
+// func dgemm8AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm8AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -623,8 +706,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm8NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm8NarrowAVX512(SB), NOSPLIT, $0-96
+// func dgemm8NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm8NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -764,8 +847,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm4AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm4AVX512(SB), NOSPLIT, $0-96
+// func dgemm4AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm4AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -879,8 +962,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm4NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm4NarrowAVX512(SB), NOSPLIT, $0-96
+// func dgemm4NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm4NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -973,8 +1056,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-96
+// func dgemm2AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1053,8 +1136,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm2NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2NarrowAVX512(SB), NOSPLIT, $0-96
+// func dgemm2NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1122,8 +1205,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-96
+// func dgemm1AVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1186,8 +1269,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func dgemm1NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1NarrowAVX512(SB), NOSPLIT, $0-96
+// func dgemm1NarrowAVX512(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm6NEON(SB), NOSPLIT, $0-96
+// func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm6NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -169,8 +169,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm4NEON(SB), NOSPLIT, $0-96
+// func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm4NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -292,8 +292,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm2NEON(SB), NOSPLIT, $0-96
+// func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm2NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -373,8 +373,8 @@ store:
 	BNE tile
 	RET
 
-// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
-TEXT ·dgemm1NEON(SB), NOSPLIT, $0-96
+// func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
+TEXT ·dgemm1NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8

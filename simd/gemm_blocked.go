@@ -54,10 +54,11 @@ type gemmKernels[T float] struct {
 // A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
 // element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
 // not read C if beta is 0. It computes so many tiles, at least one, of which each
-// begins nextA elements after the other in A and rows below the other in C.
+// begins nextA elements after the other in A and rows below the other in C. Of an A whose
+// columns are adjacent it may fetch the elements that lie ahead.
 type tileKernel[T float] struct {
 	rows   int
-	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int)
+	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int)
 }
 
 // A gemmJob computes products by blocks, as in Van Zee and van de Geijn, "BLIS:
@@ -318,6 +319,7 @@ func (g *gemmJob[T]) copyPanel(panel []T, j int) {
 type rowsA[T float] struct {
 	tiles          []T
 	next, rsa, csa int
+	ahead          int // the distance of what to fetch
 }
 
 // rowsA returns the rows from lo on, a multiple of mr, where they are.
@@ -326,17 +328,17 @@ func (g *gemmJob[T]) rowsA(lo int) rowsA[T] {
 	case g.roundA != nil:
 		return rowsA[T]{} // there is no use for them
 	case g.transA:
-		return rowsA[T]{g.a[g.p0*g.lda+lo:], g.mr, 1, g.lda}
+		return rowsA[T]{g.a[g.p0*g.lda+lo:], g.mr, 1, g.lda, 0}
 	}
-	return rowsA[T]{g.a[lo*g.lda+g.p0:], g.mr * g.lda, g.lda, 1}
+	return rowsA[T]{g.a[lo*g.lda+g.p0:], g.mr * g.lda, g.lda, 1, 0}
 }
 
 // copied returns rows whose tiles have been copied one after the other.
 func (g *gemmJob[T]) copied(tiles []T) rowsA[T] {
 	if g.transA {
-		return rowsA[T]{tiles, g.mr * g.kb, 1, g.mr}
+		return rowsA[T]{tiles, g.mr * g.kb, 1, g.mr, 0}
 	}
-	return rowsA[T]{tiles, g.mr * g.strideA(), g.strideA(), 1}
+	return rowsA[T]{tiles, g.mr * g.strideA(), g.strideA(), 1, 0}
 }
 
 // from returns what is left without so many tiles.
@@ -370,6 +372,10 @@ func (g *gemmJob[T]) tile(task int) {
 		}
 		b, ldb := g.panels[at:], g.nr
 		cols := min(g.nr, jHi-j)
+		a.ahead = 0
+		if j == jLo && !g.copiesA { // A is read for the first time
+			a.ahead = a.next
+		}
 		computed := 0 // tiles
 		if g.computing && iLo == 0 && cols == g.nr {
 			computed = 1 // while the panel was packed
@@ -437,13 +443,13 @@ func (g *gemmJob[T]) copyTiles(to *scratch[T], lo, hi, computed int, b []T, ldb 
 func (g *gemmJob[T]) panel(tiles []tileKernel[T], rows int, a rowsA[T], b []T, ldb int, beta T, c []T, ldc int) {
 	whole := rows / g.mr
 	if whole > 0 {
-		tiles[0].kernel(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &b[0], ldb, beta, &c[0], ldc, whole, a.next)
+		tiles[0].kernel(g.kb, g.alpha, &a.tiles[0], a.rsa, a.csa, &b[0], ldb, beta, &c[0], ldc, whole, a.next, a.ahead)
 	}
 	last := whole * g.mr
 	for r := last; r < rows; {
 		for _, t := range tiles[1:] {
 			if t.rows <= rows-r {
-				t.kernel(g.kb, g.alpha, &a.tiles[whole*a.next+(r-last)*a.rsa], a.rsa, a.csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0)
+				t.kernel(g.kb, g.alpha, &a.tiles[whole*a.next+(r-last)*a.rsa], a.rsa, a.csa, &b[0], ldb, beta, &c[r*ldc], ldc, 1, 0, 0)
 				r += t.rows
 				break
 			}

@@ -22,8 +22,8 @@ func at[T float](p *T, i int) *T {
 }
 
 // repeat makes a kernel of many tiles of one for a single tile.
-func repeat[T float](rows int, tile func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int)) func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int) {
-	return func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA int) {
+func repeat[T float](rows int, tile func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc int)) func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int) {
+	return func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int) {
 		for i := range tiles {
 			tile(k, alpha, at(a, i*nextA), rsa, csa, b, ldb, beta, at(c, i*rows*ldc), ldc)
 		}

@@ -402,7 +402,7 @@ func benchmarkTile[T float](b *testing.B, kernels *gemmKernels[T]) {
 			for b.Loop() {
 				start := time.Now()
 				for range 100 {
-					tile.kernel(k, 1, &x[0], 1, tile.rows, &y[0], nr, 0, &c[0], nr, 1, 0)
+					tile.kernel(k, 1, &x[0], 1, tile.rows, &y[0], nr, 0, &c[0], nr, 1, 0, 0)
 				}
 				best = min(best, time.Since(start))
 			}

@@ -34,7 +34,7 @@ func peak[T float](kernels *gemmKernels[T], threads int, d time.Duration) float6
 		}
 		multiply = func(n int, _ T) {
 			c := slices.Clone(c)
-			tile.kernel(n, 1, &a[0], 1, 0, &b[0], 0, 0, &c[0], nr, 1, 0)
+			tile.kernel(n, 1, &a[0], 1, 0, &b[0], 0, 0, &c[0], nr, 1, 0, 0)
 		}
 	}
 	var done atomic.Int64

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm6AVX2(SB), NOSPLIT, $8-96
+// func sbgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm6AVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -207,8 +207,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm6NarrowAVX2(SB), NOSPLIT, $8-96
+// func sbgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm6NarrowAVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -365,8 +365,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4AVX2(SB), NOSPLIT, $8-96
+// func sbgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4AVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -524,8 +524,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4NarrowAVX2(SB), NOSPLIT, $8-96
+// func sbgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4NarrowAVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -652,8 +652,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2AVX2(SB), NOSPLIT, $8-96
+// func sbgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2AVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -762,8 +762,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2NarrowAVX2(SB), NOSPLIT, $8-96
+// func sbgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2NarrowAVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -855,8 +855,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1AVX2(SB), NOSPLIT, $8-96
+// func sbgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1AVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -943,8 +943,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1NarrowAVX2(SB), NOSPLIT, $8-96
+// func sbgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1NarrowAVX2(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

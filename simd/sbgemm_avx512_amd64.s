@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm12AVX512(SB), NOSPLIT, $8-96
+// func sbgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm12AVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -349,8 +349,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm12NarrowAVX512(SB), NOSPLIT, $8-96
+// func sbgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm12NarrowAVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -607,8 +607,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm8AVX512(SB), NOSPLIT, $8-96
+// func sbgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm8AVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -859,8 +859,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm8NarrowAVX512(SB), NOSPLIT, $8-96
+// func sbgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm8NarrowAVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1052,8 +1052,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4AVX512(SB), NOSPLIT, $8-96
+// func sbgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4AVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1211,8 +1211,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4NarrowAVX512(SB), NOSPLIT, $8-96
+// func sbgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4NarrowAVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1339,8 +1339,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2AVX512(SB), NOSPLIT, $8-96
+// func sbgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2AVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1449,8 +1449,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2NarrowAVX512(SB), NOSPLIT, $8-96
+// func sbgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2NarrowAVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1542,8 +1542,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1AVX512(SB), NOSPLIT, $8-96
+// func sbgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1AVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1630,8 +1630,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1NarrowAVX512(SB), NOSPLIT, $8-96
+// func sbgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1NarrowAVX512(SB), NOSPLIT, $8-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

@@ -16,8 +16,8 @@ DATA sbPairOrder<>+56(SB)/8, $0x1f000f001e000e
 GLOBL sbPairOrder<>(SB), RODATA|NOPTR, $64
 
 
-// func sbgemm12AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm12AVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm12AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm12AVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -265,8 +265,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm12NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm12NarrowAVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm12NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm12NarrowAVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -453,8 +453,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm8AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm8AVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm8AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm8AVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -635,8 +635,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm8NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm8NarrowAVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm8NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm8NarrowAVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -776,8 +776,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4AVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm4AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4AVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -891,8 +891,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm4NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4NarrowAVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm4NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4NarrowAVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -985,8 +985,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2AVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm2AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2AVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1065,8 +1065,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm2NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2NarrowAVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm2NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2NarrowAVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1134,8 +1134,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1AVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm1AVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1AVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1198,8 +1198,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sbgemm1NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1NarrowAVX512BF16(SB), NOSPLIT, $0-96
+// func sbgemm1NarrowAVX512BF16(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1NarrowAVX512BF16(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

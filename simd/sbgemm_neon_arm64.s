@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm6NEON(SB), NOSPLIT, $0-96
+// func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm6NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -246,8 +246,8 @@ store:
 	BNE tile
 	RET
 
-// func sbgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm4NEON(SB), NOSPLIT, $0-96
+// func sbgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm4NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -426,8 +426,8 @@ store:
 	BNE tile
 	RET
 
-// func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm2NEON(SB), NOSPLIT, $0-96
+// func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm2NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -544,8 +544,8 @@ store:
 	BNE tile
 	RET
 
-// func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sbgemm1NEON(SB), NOSPLIT, $0-96
+// func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sbgemm1NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8

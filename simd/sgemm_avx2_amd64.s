@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm6AVX2(SB), NOSPLIT, $0-96
+// func sgemm6AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm6AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -56,6 +56,63 @@ tile:
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX, BX and R14 serve for that until the tile is finished.
+	MOVQ AX, c+64(FP)
+	MOVQ R14, a+16(FP)
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
+	MOVQ CX, R14
+
+fetching:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	MOVQ $16, CX
+	CMPQ R14, CX
+	CMOVQLT R14, CX
+	SUBQ CX, R14
+	PCALIGN $32
+
+line:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS Y2, Y0, Y4
+	VFMADD231PS Y2, Y1, Y5
+	VBROADCASTSS (SI)(R10*1), Y3
+	VFMADD231PS Y3, Y0, Y6
+	VFMADD231PS Y3, Y1, Y7
+	VBROADCASTSS (SI)(R10*2), Y2
+	VFMADD231PS Y2, Y0, Y8
+	VFMADD231PS Y2, Y1, Y9
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS Y3, Y0, Y10
+	VFMADD231PS Y3, Y1, Y11
+	VBROADCASTSS (DI)(R10*1), Y2
+	VFMADD231PS Y2, Y0, Y12
+	VFMADD231PS Y2, Y1, Y13
+	VBROADCASTSS (DI)(R10*2), Y3
+	VFMADD231PS Y3, Y0, Y14
+	VFMADD231PS Y3, Y1, Y15
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	DECQ CX
+	JNZ line
+	TESTQ R14, R14
+	JNZ fetching
+	MOVQ a+16(FP), R14
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
+	JMP finish
 	PCALIGN $32
 
 loop:
@@ -151,8 +208,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm6NarrowAVX2(SB), NOSPLIT, $0-96
+// func sgemm6NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm6NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -267,8 +324,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-96
+// func sgemm4AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -382,8 +439,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4NarrowAVX2(SB), NOSPLIT, $0-96
+// func sgemm4NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -476,8 +533,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-96
+// func sgemm2AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -556,8 +613,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2NarrowAVX2(SB), NOSPLIT, $0-96
+// func sgemm2NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -625,8 +682,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-96
+// func sgemm1AVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1AVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -689,8 +746,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1NarrowAVX2(SB), NOSPLIT, $0-96
+// func sgemm1NarrowAVX2(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1NarrowAVX2(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm12AVX512(SB), NOSPLIT, $0-96
+// func sgemm12AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm12AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -90,6 +90,89 @@ tile:
 	ADDQ BX, R13
 	TESTQ CX, CX
 	JZ finish
+	MOVQ ahead+96(FP), R13
+	TESTQ R13, R13
+	JZ loop
+	// AX, BX and R14 serve for that until the tile is finished.
+	MOVQ AX, c+64(FP)
+	MOVQ R14, a+16(FP)
+	SHLQ $2, R13
+	LEAQ (R13)(R10*1), AX
+	LEAQ (R13)(R10*2), BX
+	MOVQ CX, R14
+
+fetching:
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (SI)(AX*1)
+	PREFETCHT0 (SI)(BX*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT0 (DI)(BX*1)
+	PREFETCHT0 (R8)(R13*1)
+	PREFETCHT0 (R8)(AX*1)
+	PREFETCHT0 (R8)(BX*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R9)(AX*1)
+	PREFETCHT0 (R9)(BX*1)
+	MOVQ $16, CX
+	CMPQ R14, CX
+	CMOVQLT R14, CX
+	SUBQ CX, R14
+	PCALIGN $32
+
+line:
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS Z2, Z0, Z8
+	VFMADD231PS Z2, Z1, Z9
+	VBROADCASTSS (SI)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z10
+	VFMADD231PS Z3, Z1, Z11
+	VBROADCASTSS (SI)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z12
+	VFMADD231PS Z2, Z1, Z13
+	VBROADCASTSS (DI), Z3
+	VFMADD231PS Z3, Z0, Z14
+	VFMADD231PS Z3, Z1, Z15
+	VBROADCASTSS (DI)(R10*1), Z2
+	VFMADD231PS Z2, Z0, Z16
+	VFMADD231PS Z2, Z1, Z17
+	VBROADCASTSS (DI)(R10*2), Z3
+	VFMADD231PS Z3, Z0, Z18
+	VFMADD231PS Z3, Z1, Z19
+	VBROADCASTSS (R8), Z2
+	VFMADD231PS Z2, Z0, Z20
+	VFMADD231PS Z2, Z1, Z21
+	VBROADCASTSS (R8)(R10*1), Z3
+	VFMADD231PS Z3, Z0, Z22
+	VFMADD231PS Z3, Z1, Z23
+	VBROADCASTSS (R8)(R10*2), Z2
+	VFMADD231PS Z2, Z0, Z24
+	VFMADD231PS Z2, Z1, Z25
+	VBROADCASTSS (R9), Z3
+	VFMADD231PS Z3, Z0, Z26
+	VFMADD231PS Z3, Z1, Z27
+	VBROADCASTSS (R9)(R10*1), Z2
+	VFMADD231PS Z2, Z0, Z28
+	VFMADD231PS Z2, Z1, Z29
+	VBROADCASTSS (R9)(R10*2), Z3
+	VFMADD231PS Z3, Z0, Z30
+	VFMADD231PS Z3, Z1, Z31
+	ADDQ R12, DX
+	ADDQ R11, SI
+	ADDQ R11, DI
+	ADDQ R11, R8
+	ADDQ R11, R9
+	DECQ CX
+	JNZ line
+	TESTQ R14, R14
+	JNZ fetching
+	MOVQ a+16(FP), R14
+	MOVQ c+64(FP), AX
+	MOVQ ldc+72(FP), BX
+	SHLQ $2, BX
+	JMP finish
 	PCALIGN $32
 
 loop:
@@ -253,8 +336,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm12NarrowAVX512(SB), NOSPLIT, $0-96
+// func sgemm12NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm12NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -441,8 +524,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm8AVX512(SB), NOSPLIT, $0-96
+// func sgemm8AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm8AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -623,8 +706,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm8NarrowAVX512(SB), NOSPLIT, $0-96
+// func sgemm8NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm8NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -764,8 +847,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4AVX512(SB), NOSPLIT, $0-96
+// func sgemm4AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -879,8 +962,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4NarrowAVX512(SB), NOSPLIT, $0-96
+// func sgemm4NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -973,8 +1056,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2AVX512(SB), NOSPLIT, $0-96
+// func sgemm2AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1053,8 +1136,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2NarrowAVX512(SB), NOSPLIT, $0-96
+// func sgemm2NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1122,8 +1205,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1AVX512(SB), NOSPLIT, $0-96
+// func sgemm1AVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1AVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11
@@ -1186,8 +1269,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func sgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1NarrowAVX512(SB), NOSPLIT, $0-96
+// func sgemm1NarrowAVX512(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1NarrowAVX512(SB), NOSPLIT, $0-104
 	MOVQ a+16(FP), R14
 	MOVQ rsa+24(FP), R10
 	MOVQ csa+32(FP), R11

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm6NEON(SB), NOSPLIT, $0-96
+// func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm6NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -169,8 +169,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm4NEON(SB), NOSPLIT, $0-96
+// func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm4NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -292,8 +292,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm2NEON(SB), NOSPLIT, $0-96
+// func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm2NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8
@@ -373,8 +373,8 @@ store:
 	BNE tile
 	RET
 
-// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
-TEXT ·sgemm1NEON(SB), NOSPLIT, $0-96
+// func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
+TEXT ·sgemm1NEON(SB), NOSPLIT, $0-104
 	MOVD a+16(FP), R1
 	MOVD rsa+24(FP), R9
 	MOVD csa+32(FP), R8

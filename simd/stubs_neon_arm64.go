@@ -5,16 +5,16 @@
 package simd
 
 //go:noescape
-func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func smultiplyNEON(n int, x float32)
@@ -45,16 +45,16 @@ func sgemmNEON(g *gemmKernels[float32]) {
 }
 
 //go:noescape
-func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm6NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm4NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm2NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA int)
+func dgemm1NEON(k int, alpha float64, a *float64, rsa, csa int, b *float64, ldb int, beta float64, c *float64, ldc, tiles, nextA, ahead int)
 
 //go:noescape
 func dmultiplyNEON(n int, x float64)
@@ -85,16 +85,16 @@ func dgemmNEON(g *gemmKernels[float64]) {
 }
 
 //go:noescape
-func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sbgemm6NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sbgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sbgemm4NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sbgemm2NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 //go:noescape
-func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA int)
+func sbgemm1NEON(k int, alpha float32, a *float32, rsa, csa int, b *float32, ldb int, beta float32, c *float32, ldc, tiles, nextA, ahead int)
 
 // sbgemmNEON puts the kernels of products into g.
 func sbgemmNEON(g *gemmKernels[float32]) {

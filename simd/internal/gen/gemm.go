@@ -50,7 +50,7 @@ func (a *assembler) microKernelFunction(p precision, size string) {
 		frame = 8 // for MXCSR
 	}
 	a.functionWithFrame(fmt.Sprintf("%sgemm%s%s", p.letter, size, a.title),
-		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA int)", p.goType), frame, 96)
+		fmt.Sprintf("(k int, alpha %[1]s, a *%[1]s, rsa, csa int, b *%[1]s, ldb int, beta %[1]s, c *%[1]s, ldc, tiles, nextA, ahead int)", p.goType), frame, 104)
 }
 
 // packingMicroKernel generates the micro-kernel of one full tile that also copies one
@@ -166,14 +166,20 @@ func microKernelBody(a *assembler, p precision, rows, vectors int, copied string
 				a.pairOrder(order)
 			}
 		}
-		a.loop("loop")
-		multiply("(DX)")
-		a.op("ADDQ", "R12", "DX")
-		for _, r := range pointers {
-			a.op("ADDQ", "R11", r)
+		step := func(loop string) {
+			a.loop(loop)
+			multiply("(DX)")
+			a.op("ADDQ", "R12", "DX")
+			for _, r := range pointers {
+				a.op("ADDQ", "R11", r)
+			}
+			a.op("DECQ", "CX")
+			a.op("JNZ", loop)
 		}
-		a.op("DECQ", "CX")
-		a.op("JNZ", "loop")
+		if copied == "" && vectors == 2 && rows == a.tiles()[0] && p.bfloat16 == exact {
+			a.fetchingLoop(p, rows, pointers, step)
+		}
+		step("loop")
 	}
 
 	a.label("finish")
@@ -220,6 +226,38 @@ func microKernelBody(a *assembler, p precision, rows, vectors int, copied string
 	a.op("DECQ", "tiles+80(FP)")
 	a.op("JNZ", "tile")
 	a.ret()
+}
+
+// fetchingLoop generates another loop for tiles that lie ahead of some that are read
+// for the first time: with every cache line of each row it fetches what lies ahead of
+// it. It ends at the label finish.
+func (a *assembler) fetchingLoop(p precision, rows int, pointers []string, step func(loop string)) {
+	a.op("MOVQ", "ahead+96(FP)", "R13")
+	a.op("TESTQ", "R13", "R13")
+	a.op("JZ", "loop")
+	a.comment("AX, BX and R14 serve for that until the tile is finished.")
+	a.op("MOVQ", "AX", "c+64(FP)")
+	a.op("MOVQ", "R14", "a+16(FP)")
+	a.op("SHLQ", fmt.Sprint("$", map[int]int{4: 2, 8: 3}[p.bytes]), "R13")
+	a.op("LEAQ", "(R13)(R10*1)", "AX")
+	a.op("LEAQ", "(R13)(R10*2)", "BX")
+	a.op("MOVQ", "CX", "R14")
+	a.label("fetching")
+	for row := range rows {
+		a.op("PREFETCHT0", fmt.Sprintf("(%s)(%s*1)", pointers[row/3], []string{"R13", "AX", "BX"}[row%3]))
+	}
+	a.op("MOVQ", fmt.Sprint("$", 64/p.bytes), "CX")
+	a.op("CMPQ", "R14", "CX")
+	a.op("CMOVQLT", "R14", "CX")
+	a.op("SUBQ", "CX", "R14")
+	step("line")
+	a.op("TESTQ", "R14", "R14")
+	a.op("JNZ", "fetching")
+	a.op("MOVQ", "a+16(FP)", "R14")
+	a.op("MOVQ", "c+64(FP)", "AX")
+	a.op("MOVQ", "ldc+72(FP)", "BX")
+	a.op("SHLQ", fmt.Sprint("$", map[int]int{4: 2, 8: 3}[p.bytes]), "BX")
+	a.op("JMP", "finish")
 }
 
 // multiply generates what the largest micro-kernel does without its loads and stores:
