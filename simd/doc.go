@@ -15,8 +15,9 @@
 //	simd.SgemmPacked(false, m, 1, x, k, packed, 0, y, n, nil)
 //
 // SB is for products of float32 matrices that are rounded to bfloat16. SBgemm uses
-// the instruction VDPBF16PS where avx512 has AVX512_BF16 too, and computes the same
-// by others elsewhere.
+// the instruction VDPBF16PS where avx512 has AVX512_BF16 too, and that is fast: on Zen 5
+// it has twice the rate of float32. Elsewhere the same is computed by others, at about
+// the rate of Sgemm.
 //
 // # Implementations
 //
