@@ -23,6 +23,7 @@ type weights struct {
 	where map[string]tensorFile
 	files []tensorFile
 	used  map[string]bool
+	piece []float32 // of a tensor on its way
 }
 
 // A tensorFile is a file of tensors, as [safetensors.File] is.
@@ -152,9 +153,11 @@ func (w *weights) shape(stored string) []int {
 // model is ever in memory.
 func (w *weights) read(stored string, into *autograd.Tensor) error {
 	w.used[stored] = true
-	piece := make([]float32, min(into.Len(), 1<<18))
-	for at := 0; at < into.Len(); at += len(piece) {
-		piece = piece[:min(len(piece), into.Len()-at)]
+	if w.piece == nil {
+		w.piece = make([]float32, 1<<18)
+	}
+	for at := 0; at < into.Len(); at += len(w.piece) {
+		piece := w.piece[:min(len(w.piece), into.Len()-at)]
 		if err := w.where[stored].ReadFloat32At(stored, piece, at); err != nil {
 			return err
 		}
