@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,21 @@ func openWeights(dir, base string) (*weights, error) {
 		}
 	}
 	return nil, fmt.Errorf("transformer: %s has no model.safetensors, no pytorch_model.bin and no index of either: %w", dir, fs.ErrNotExist)
+}
+
+// Tensors describes the tensors in the files of weights that Load would read in a folder, by name.
+func Tensors(dir string) ([]safetensors.Info, error) {
+	w, err := openWeights(dir, "")
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	var infos []safetensors.Info
+	for _, name := range slices.Sorted(maps.Keys(w.where)) {
+		info, _ := w.where[name].Info(name)
+		infos = append(infos, info)
+	}
+	return infos, nil
 }
 
 // openTensors opens a file in the format that its name tells.
