@@ -99,8 +99,11 @@ var memory *meter
 
 func TestMain(m *testing.M) {
 	name := os.Getenv("MUPPET_DEVICE")
-	if name == "" {
+	switch name {
+	case "":
 		name = "cpu"
+	case "meter": // this process was started by one of these tests, as fuzzing does
+		name = os.Getenv("MUPPET_METERED")
 	}
 	dev, err := device.ByName(name)
 	if err != nil {
@@ -116,6 +119,7 @@ func TestMain(m *testing.M) {
 		}
 		return memory
 	})
+	os.Setenv("MUPPET_METERED", name)
 	os.Setenv("MUPPET_DEVICE", "meter")
 	os.Exit(m.Run())
 }
