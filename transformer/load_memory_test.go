@@ -1,4 +1,6 @@
-//go:build linux
+// The race detector needs memory of its own.
+
+//go:build linux && !race
 
 package transformer
 

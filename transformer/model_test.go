@@ -198,6 +198,9 @@ func TestLoadFor(t *testing.T) {
 		if len(m.Fresh) == 0 || m.Classifier.OutProj.Weight.Dim(0) != 4 || m.Config.Label2ID["d"] != 3 {
 			t.Errorf("%s: fresh %q, labels %v", dir, m.Fresh, m.Config.Label2ID)
 		}
+		if w := m.Classifier.OutProj.Weight.Float32s(); w[0] == 0 || w[0] == w[1] || m.Config.InitializerRange != own.Config.InitializerRange {
+			t.Errorf("%s: a fresh head begins with %v, initializer_range is %g", dir, w, m.Config.InitializerRange)
+		}
 	}
 	if _, err := LoadFor(headFolders(t)[0], "Nothing"); err == nil || !strings.Contains(err.Error(), `no head "Nothing"`) {
 		t.Errorf("error is %v", err)
