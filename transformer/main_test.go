@@ -97,6 +97,14 @@ type fusedMeter struct {
 
 var memory *meter
 
+// needsFused skips accounts of memory on a device that composes attention of other
+// operations, with the matrices of scores that fused attention does without.
+func needsFused(t *testing.T) {
+	if _, ok := device.Default().(device.Attender); !ok {
+		t.Skipf("device %s has no fused attention", device.Default().Name())
+	}
+}
+
 func TestMain(m *testing.M) {
 	name := os.Getenv("MUPPET_DEVICE")
 	switch name {
