@@ -52,8 +52,11 @@ func Uniform(key device.Key, low, high float64, shape ...int) *autograd.Tensor {
 	return draw(uniformProgram, []float64{low, high}, []device.Key{key}, shape)
 }
 
-// Normal returns a parameter drawn from the normal distribution.
+// Normal returns a parameter drawn from the normal distribution; with std 0 it is Constant.
 func Normal(key device.Key, mean, std float64, shape ...int) *autograd.Tensor {
+	if std == 0 {
+		return Constant(mean, shape...)
+	}
 	return draw(normalProgram, []float64{mean, std}, []device.Key{key.Fold("radius"), key.Fold("angle")}, shape)
 }
 

@@ -68,6 +68,12 @@ func TestDistributions(t *testing.T) {
 // TestTruncatedNormal compares each draw with math.Erfinv of the uniform number that it
 // is made of. At 2 standard deviations erf's slope is 0.15, so that the rounding of its
 // float32 argument, 6e-8, is 4e-7 of the result, and few such count.
+func TestNormalWithoutSpread(t *testing.T) {
+	if got := Normal(autograd.NewKey(1), 3, 0, 1, 2); !got.RequiresGrad() || !slices.Equal(got.Float32s(), []float32{3, 3}) {
+		t.Error(got)
+	}
+}
+
 func TestTruncatedNormal(t *testing.T) {
 	const mean, std, low, high = 0.1, 0.02, 0.06, 0.14
 	key := autograd.NewKey(4)

@@ -106,11 +106,17 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 	if err := w.fits(c); err != nil {
 		return nil, err
 	}
+	blank := c
+	blank.InitializerRange = 0 // drawing weights takes longer than reading them
 	var m *Model
 	if c.ModelType == "bart" {
-		m = NewBartModel(NewBart(c, device.Key{}), head, autograd.NewKey(0))
+		b := NewBart(blank, device.Key{})
+		b.Config = c
+		m = NewBartModel(b, head, autograd.NewKey(0))
 	} else {
-		m = NewModel(NewEncoder(c, device.Key{}), head, autograd.NewKey(0))
+		e := NewEncoder(blank, device.Key{})
+		e.Config = c
+		m = NewModel(e, head, autograd.NewKey(0))
 	}
 	m.Tokenizer = tok
 	if m.LM != nil {
@@ -119,7 +125,7 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 		}
 	}
 	if _, ok := w.find("pooler.dense.weight"); ok && head == Bare && m.Encoder != nil {
-		m.Pooler = &Pooler{nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, c.InitializerRange, device.Key{})}
+		m.Pooler = &Pooler{nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, 0, device.Key{})}
 		m.Modules = m.modules()
 	}
 	headless := map[string]bool{} // names of the tensors that are not the head's

@@ -219,6 +219,10 @@ func LoadConfig(dir string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("transformer: %w", err)
 	}
+	return parseConfig(path, data)
+}
+
+func parseConfig(path string, data []byte) (Config, error) {
 	var c Config
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
@@ -231,7 +235,7 @@ func LoadConfig(dir string) (Config, error) {
 	if err := json.Unmarshal(data, &other); err != nil {
 		return Config{}, fmt.Errorf("transformer: %s: %w", path, err)
 	}
-	err = c.Validate()
+	err := c.Validate()
 	switch {
 	case err != nil:
 	case other.IsDecoder:

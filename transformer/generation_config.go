@@ -138,19 +138,25 @@ func (g GenerationConfig) file(c Config) generationSettings {
 // loadGeneration reads generation_config.json, or without one the settings in config.json.
 // Other tokens in the former than in the latter are an error: there is but one place for them here.
 func loadGeneration(dir string, c Config) (GenerationConfig, error) {
-	settings := NewGenerationConfig(c).file(c)
 	path := filepath.Join(dir, generationFile)
 	data, err := file.Read(path, maxConfig)
-	if err == nil {
-		settings.ForcedEOSTokenID = nil // a file without it means none
-	} else if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		path = filepath.Join(dir, "config.json")
 		data, err = file.Read(path, maxConfig)
 	}
 	if err != nil {
 		return GenerationConfig{}, fmt.Errorf("transformer: %w", err)
 	}
-	if err = json.Unmarshal(data, &settings); err == nil {
+	return parseGeneration(path, data, c)
+}
+
+func parseGeneration(path string, data []byte, c Config) (GenerationConfig, error) {
+	settings := NewGenerationConfig(c).file(c)
+	if filepath.Base(path) == generationFile {
+		settings.ForcedEOSTokenID = nil // a file without it means none
+	}
+	err := json.Unmarshal(data, &settings)
+	if err == nil {
 		err = settings.Validate(c)
 	}
 	for _, s := range []struct {

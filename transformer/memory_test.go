@@ -51,14 +51,6 @@ func (b *block) gradients() *autograd.Tensor {
 	return loss
 }
 
-// needsFused skips accounts of memory on a device that composes attention of other
-// operations, with the matrices of scores that fused attention does without.
-func needsFused(t *testing.T) {
-	if _, ok := device.Default().(device.Attender); !ok {
-		t.Skipf("device %s has no fused attention", device.Default().Name())
-	}
-}
-
 // TestTrainingMemory compares what a step takes from the device with what must exist
 // at once. That is most while the product before the last norm is differentiated:
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,20 +47,30 @@ func output(m *Model, hidden *autograd.Tensor, b *Batch) *autograd.Tensor {
 	return m.Pooler.Forward(hidden, first)
 }
 
-func loadBatch(t *testing.T, dir string) *Batch {
+// headBatch is what testdata/heads.py stored beside a model.
+type headBatch struct {
+	Sequences [][]int32 `json:"sequences"`
+	Types     [][]int32 `json:"types"`
+}
+
+func loadHeadBatch(t *testing.T, dir string) headBatch {
 	t.Helper()
-	var stored struct{ Sequences, Types [][]int32 }
 	data, err := os.ReadFile(filepath.Join(dir, "batch.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var stored headBatch
 	if err := json.Unmarshal(data, &stored); err != nil {
 		t.Fatal(err)
 	}
+	return stored
+}
+
+func loadBatch(t *testing.T, dir string) *Batch {
+	t.Helper()
+	stored := loadHeadBatch(t, dir)
 	b := Pack(stored.Sequences...)
-	for _, types := range stored.Types {
-		b.Types = append(b.Types, types...)
-	}
+	b.Types = slices.Concat(stored.Types...)
 	return b
 }
 
@@ -123,26 +134,24 @@ func TestHeadsRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := filepath.Join(t.TempDir(), "model")
-		if err := m.Save(again); err != nil {
-			t.Fatal(err)
-		}
+		b := loadBatch(t, dir)
+		again := saveAgain(t, m, filepath.Base(dir), loadHeadBatch(t, dir), output(m, m.Encode(nil, b), b))
 		a, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.Close()
-		b, err := safetensors.Open(filepath.Join(again, "model.safetensors"))
+		saved, err := safetensors.Open(filepath.Join(again, "model.safetensors"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer b.Close()
-		if len(a.Names()) != len(b.Names()) {
-			t.Errorf("%s: %d tensors became %d", dir, len(a.Names()), len(b.Names()))
+		defer saved.Close()
+		if len(a.Names()) != len(saved.Names()) {
+			t.Errorf("%s: %d tensors became %d", dir, len(a.Names()), len(saved.Names()))
 		}
 		for _, name := range a.Names() {
 			x, _, err1 := a.ReadFloat32(name)
-			y, _, err2 := b.ReadFloat32(name)
+			y, _, err2 := saved.ReadFloat32(name)
 			if err1 != nil || err2 != nil || len(x) != len(y) {
 				t.Fatalf("%s: %s: %v, %v", dir, name, err1, err2)
 			}
@@ -188,6 +197,9 @@ func TestLoadFor(t *testing.T) {
 		}
 		if len(m.Fresh) == 0 || m.Classifier.OutProj.Weight.Dim(0) != 4 || m.Config.Label2ID["d"] != 3 {
 			t.Errorf("%s: fresh %q, labels %v", dir, m.Fresh, m.Config.Label2ID)
+		}
+		if w := m.Classifier.OutProj.Weight.Float32s(); w[0] == 0 || w[0] == w[1] || m.Config.InitializerRange != own.Config.InitializerRange {
+			t.Errorf("%s: a fresh head begins with %v, initializer_range is %g", dir, w, m.Config.InitializerRange)
 		}
 	}
 	if _, err := LoadFor(headFolders(t)[0], "Nothing"); err == nil || !strings.Contains(err.Error(), `no head "Nothing"`) {

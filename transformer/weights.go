@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type weights struct {
 	where map[string]tensorFile
 	files []tensorFile
 	used  map[string]bool
+	piece []float32 // of a tensor on its way
 }
 
 // A tensorFile is a file of tensors, as [safetensors.File] is.
@@ -59,6 +61,21 @@ func openWeights(dir, base string) (*weights, error) {
 		}
 	}
 	return nil, fmt.Errorf("transformer: %s has no model.safetensors, no pytorch_model.bin and no index of either: %w", dir, fs.ErrNotExist)
+}
+
+// Tensors describes the tensors in the files of weights that Load would read in a folder, by name.
+func Tensors(dir string) ([]safetensors.Info, error) {
+	w, err := openWeights(dir, "")
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	var infos []safetensors.Info
+	for _, name := range slices.Sorted(maps.Keys(w.where)) {
+		info, _ := w.where[name].Info(name)
+		infos = append(infos, info)
+	}
+	return infos, nil
 }
 
 // openTensors opens a file in the format that its name tells.
@@ -152,9 +169,11 @@ func (w *weights) shape(stored string) []int {
 // model is ever in memory.
 func (w *weights) read(stored string, into *autograd.Tensor) error {
 	w.used[stored] = true
-	piece := make([]float32, min(into.Len(), 1<<18))
-	for at := 0; at < into.Len(); at += len(piece) {
-		piece = piece[:min(len(piece), into.Len()-at)]
+	if w.piece == nil {
+		w.piece = make([]float32, 1<<18)
+	}
+	for at := 0; at < into.Len(); at += len(w.piece) {
+		piece := w.piece[:min(len(w.piece), into.Len()-at)]
 		if err := w.where[stored].ReadFloat32At(stored, piece, at); err != nil {
 			return err
 		}

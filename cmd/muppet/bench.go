@@ -58,8 +58,6 @@ func (s *shapes) Set(list string) error {
 
 func benchCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	set := flag.NewFlagSet("muppet bench gemm", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.Usage = func() {}
 	sizes := shapes{{128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {4096, 768, 3072}}
 	set.Var(&sizes, "sizes", "comma-separated `list` of sides or MxNxK")
 	d := set.Duration("time", time.Second, "how long to measure each line")
@@ -68,16 +66,8 @@ func benchCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	} else if len(args) == 0 || !strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("bench: what is to be measured? There is: gemm\n%w", errUsage)
 	}
-	switch err := set.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, benchUsage)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return nil
-	case err != nil:
-		return fmt.Errorf("bench: %w\n%w", err, errUsage)
-	case set.NArg() > 0:
-		return fmt.Errorf("bench: unexpected argument %q\n%w", set.Arg(0), errUsage)
+	if done, err := parse(set, benchUsage, args, 0, stdout); done || err != nil {
+		return err
 	}
 	threads := []int{1}
 	if n := runtime.GOMAXPROCS(0); n > 1 {

@@ -3,6 +3,10 @@
 //	muppet prefinetune                                the whole story on embedded data
 //	muppet prefinetune -tasks DIR -data DIR -out DIR  the real thing; -dry-run first; the same line again resumes
 //	muppet tasks                                      the datasets it knows
+//	muppet info MODEL                                 what is in a folder of Hugging Face's, or a model of the Hub
+//	muppet convert -model MODEL -out DIR              the same as safetensors, with another head if asked
+//	muppet embed -model MODEL                         embeddings of the lines of the standard input
+//	muppet generate -model MODEL                      what BART writes for each of them
 //	muppet bench gemm                                 matrix products beside the peak of the machine
 //	muppet version                                    instruction sets, devices, cores
 package main
@@ -10,6 +14,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +35,10 @@ const usage = `usage: muppet COMMAND [flags]
 
   prefinetune   train an encoder on many tasks at once (-h lists the flags)
   tasks         list the task files that come with muppet
+  info          say what a model is and what its files have
+  convert       write a model as a folder with model.safetensors
+  embed         embed lines of text
+  generate      have a model write an answer to each line of text
   bench gemm    measure matrix products beside the peak of the machine
   version       version, instruction sets, device, cores
 `
@@ -37,28 +46,37 @@ const usage = `usage: muppet COMMAND [flags]
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // errUsage marks an error in the command line itself.
-var errUsage = errors.New("muppet -h lists the commands, muppet prefinetune -h its flags")
+var errUsage = errors.New("muppet -h lists the commands, muppet COMMAND -h its flags")
+
+// stdio is what a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
 
 // run runs a command line and returns the exit status: 0, 1 for a failure, 2 for a
 // command line that makes no sense.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := dispatch(ctx, args, stdout)
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := dispatch(ctx, args, stdio{stdin, stdout, stderr})
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "muppet: %v\n", err)
 		return 2
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "muppet: %s: interrupted\n", args[0])
+		return 1
 	}
 	fmt.Fprintf(stderr, "muppet: %v\n", err)
 	return 1
 }
 
-func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
+func dispatch(ctx context.Context, args []string, std stdio) error {
 	if len(args) == 0 {
 		return fmt.Errorf("no command\n%s%w", usage, errUsage)
 	}
@@ -70,9 +88,17 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 	command, rest := args[0], args[1:]
 	switch command {
 	case "prefinetune":
-		return prefinetuneCommand(ctx, rest, stdout)
+		return prefinetuneCommand(ctx, rest, std.out)
 	case "bench":
-		return benchCommand(ctx, rest, stdout)
+		return benchCommand(ctx, rest, std.out)
+	case "info":
+		return infoCommand(ctx, rest, std)
+	case "convert":
+		return convertCommand(ctx, rest, std)
+	case "embed":
+		return embedCommand(ctx, rest, std)
+	case "generate":
+		return generateCommand(ctx, rest, std)
 	}
 	simple := map[string]func(io.Writer) error{
 		"tasks": tasksCommand, "version": versionCommand,
@@ -84,7 +110,27 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 	case len(rest) > 0:
 		return fmt.Errorf("%s: unexpected argument %q\n%s%w", command, rest[0], usage, errUsage)
 	}
-	return simple(stdout)
+	return simple(std.out)
+}
+
+// parse reads the flags of a command, which may have so many arguments behind them. For a command line that only asks for
+// help it prints that and returns done.
+func parse(set *flag.FlagSet, usage string, args []string, arguments int, stdout io.Writer) (done bool, err error) {
+	set.SetOutput(io.Discard) // an error is printed once, by the caller
+	set.Usage = func() {}
+	command := strings.TrimPrefix(set.Name(), "muppet ")
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		set.SetOutput(stdout)
+		set.PrintDefaults()
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: %w\n%w", command, err, errUsage)
+	case set.NArg() > arguments:
+		return false, fmt.Errorf("%s: unexpected argument %q\n%w", command, set.Arg(arguments), errUsage)
+	}
+	return false, nil
 }
 
 func helpCommand(w io.Writer) error {

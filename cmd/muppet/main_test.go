@@ -18,7 +18,7 @@ import (
 // muppet runs a command line and returns its exit status and what it printed.
 func muppet(ctx context.Context, args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	status = run(ctx, args, &out, &errs)
+	status = run(ctx, args, strings.NewReader(""), &out, &errs)
 	return status, out.String(), errs.String()
 }
 
@@ -47,7 +47,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ = muppet(ctx, "tasks")
 	want(t, "tasks", status, 0, out, "family", "AG_News", "RTE_SuperGLUE *", "RTE_SuperGLUE: ", "left out of the default mix")
 	status, out, _ = muppet(ctx, "-h")
-	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "version")
+	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "info", "convert", "embed", "generate", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
 	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2500, 6000)", "(default 5)")
 	before := device.Default().Name()
@@ -94,6 +94,17 @@ func TestBadCommandLines(t *testing.T) {
 		{"bench gemm -sizes 128x", `"128x": want a side or MxNxK`},
 		{"bench gemm -sizes 8,100000", `"100000": want a side or MxNxK, each 1 to 16384`},
 		{"bench gemm -sizes 1x2x3x4", `"1x2x3x4": want a side`},
+		{"info", "info: which model?"},
+		{"info a b", `info: unexpected argument "b"`},
+		{"info -model a", "not defined: -model"},
+		{"convert -model a", "convert: where to? -out"},
+		{"convert -out no/where", "convert: which model? -model"},
+		{"embed", "embed: which model? -model"},
+		{"embed -model a -batch 0", "-batch 0: want 1 to"},
+		{"embed a", `embed: unexpected argument "a"`},
+		{"generate", "generate: which model? -model"},
+		{"generate -beams many", `"many"`},
+		{"generate -model a -batch 100000", "-batch 100000: want 1 to"},
 		{"prefinetune -init x -layers 2", "-layers describes a fresh encoder"},
 		{"prefinetune -init x -dropout 0", "-dropout describes a fresh encoder"},
 	} {
@@ -282,7 +293,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout := &cancelAt{text: "step 1/4", cancel: cancel}
 	var stderr bytes.Buffer
-	status := run(ctx, quick(out), stdout, &stderr)
+	status := run(ctx, quick(out), nil, stdout, &stderr)
 	want(t, "interrupted", status, 1, stderr.String(), "interrupted at step 1", out, "the same command resumes")
 	if _, err := os.Stat(filepath.Join(out, "checkpoints", "step-000001", "state.json")); err != nil {
 		t.Error(err)
@@ -301,7 +312,7 @@ func TestInterrupt(t *testing.T) {
 
 	ctx, cancel = context.WithCancel(context.Background())
 	stdout, stderr = &cancelAt{text: "Few-shot", cancel: cancel}, bytes.Buffer{}
-	status = run(ctx, quick(out), stdout, &stderr)
+	status = run(ctx, quick(out), nil, stdout, &stderr)
 	want(t, "interrupted while fine-tuning", status, 1, stderr.String(), "interrupted", out, "the same command repeats the fine-tuning")
 }
 

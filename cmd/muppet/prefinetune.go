@@ -63,8 +63,6 @@ tasks, the first is for the embedded ones, the second for all others.
 func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error) {
 	f := &prefinetuneFlags{}
 	set := flag.NewFlagSet("muppet prefinetune", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // an error is printed once, by the caller
-	set.Usage = func() {}
 	set.Var(&f.tasks, "tasks", "task `file` or folder of task files; may be repeated (default: embedded tasks, or, with -data, the catalog)")
 	set.StringVar(&f.data, "data", "", "`folder` that the task files' paths start from")
 	set.BoolVar(&f.all, "all", false, "train also on tasks that are left out of the default mix")
@@ -84,16 +82,8 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
-	switch err := set.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, prefinetuneUsage)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("prefinetune: %w\n%w", err, errUsage)
-	case set.NArg() > 0:
-		return nil, fmt.Errorf("prefinetune: unexpected argument %q\n%w", set.Arg(0), errUsage)
+	if done, err := parse(set, prefinetuneUsage, args, 0, stdout); done || err != nil {
+		return nil, err
 	}
 	f.cfg.Seed = *seed
 	given := map[string]bool{}

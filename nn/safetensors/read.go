@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/muppet-go/muppet/internal/file"
 )
@@ -229,11 +230,16 @@ func (f *File) reader(info Info) io.Reader {
 	return io.NewSectionReader(f.data, info.begin, info.end-info.begin)
 }
 
+// chunks are kept from call to call: a large tensor is read by many.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
 // elements calls visit with the bytes of each element in turn, a bounded piece of the file in memory at a time.
 func (f *File) elements(info Info, visit func(b []byte) error) error {
 	size := info.DType.Size()
 	r := f.reader(info)
-	buffer := make([]byte, min(int64(chunkSize), info.end-info.begin))
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	buffer := chunk[:]
 	for left := info.end - info.begin; left > 0; left -= int64(len(buffer)) {
 		buffer = buffer[:min(left, int64(len(buffer)))]
 		if _, err := io.ReadFull(r, buffer); err != nil {

@@ -88,8 +88,9 @@ func (c Config) filled() (Config, error) {
 }
 
 // Download returns the folder of a model's files, and fetches before what the cache lacks of them. Without files it is
-// what transformer.Load needs: config.json, the weights, and what there is of a tokenizer. The weights are
-// model.safetensors, or its index and the files that lists, or the same of pytorch_model.bin: the first that there is.
+// what transformer.Load needs: config.json, the weights, and what there is of a tokenizer and of settings to generate
+// with. The weights are model.safetensors, or its index and the files that lists, or the same of pytorch_model.bin: the
+// first that there is.
 //
 // The name is "organisation/name", or a name alone; the revision a branch, a tag or a commit, and main if empty. Files
 // are paths inside the model's repository, with slashes. What the model or the cache lacks is an error that is
@@ -186,9 +187,9 @@ func (m *model) cached(revision string, files []string) (string, error) {
 
 // The files that make a model, but for those that an index lists.
 var (
-	config    = "config.json"
-	tokenizer = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt"}
-	weights   = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+	config   = "config.json"
+	optional = []string{"generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt"}
+	weights  = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
 )
 
 // gather gets the files asked for, or those of a model, into a folder. The configuration comes last: a folder that has it
@@ -204,7 +205,7 @@ func gather(dir string, files []string, has func(file string) bool, get func(fil
 			index = weights[i]
 		}
 		files = []string{weights[i], config}
-		for _, f := range tokenizer {
+		for _, f := range optional {
 			if has(f) {
 				files = slices.Insert(files, 0, f)
 			}

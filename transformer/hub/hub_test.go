@@ -152,8 +152,8 @@ func TestWhichFiles(t *testing.T) {
 	}{
 		{map[string]string{"config.json": "{}", "model.safetensors": "a", "pytorch_model.bin": "b", "tf_model.h5": "c"}, "config.json model.safetensors", ""},
 		{map[string]string{"config.json": "{}", "pytorch_model.bin": "b", "vocab.txt": "x", "tokenizer.json": "{}", "merges.txt": "x", "vocab.json": "{}",
-			"tokenizer_config.json": "{}", "special_tokens_map.json": "{}", "flax_model.msgpack": "x"},
-			"config.json merges.txt pytorch_model.bin special_tokens_map.json tokenizer.json tokenizer_config.json vocab.json vocab.txt", ""},
+			"tokenizer_config.json": "{}", "special_tokens_map.json": "{}", "generation_config.json": "{}", "flax_model.msgpack": "x"},
+			"config.json generation_config.json merges.txt pytorch_model.bin special_tokens_map.json tokenizer.json tokenizer_config.json vocab.json vocab.txt", ""},
 		{map[string]string{"config.json": "{}", "model.safetensors.index.json": index(".safetensors"), "1.safetensors": "1", "2.safetensors": "2", "3.safetensors": "3", "pytorch_model.bin": "b"},
 			"1.safetensors 2.safetensors config.json model.safetensors.index.json", ""},
 		{map[string]string{"config.json": "{}", "pytorch_model.bin.index.json": index(".bin"), "1.bin": "1", "2.bin": "2"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/transformer"
@@ -11,7 +12,7 @@ import (
 
 // What is fetched is what transformer.Load needs.
 func TestLoad(t *testing.T) {
-	for _, folder := range []string{"bin/several", "bin/one", "wide"} {
+	for _, folder := range []string{"bin/several", "bin/one", "wide", "bart/odd"} {
 		files := map[string]string{"README.md": "x"}
 		paths, err := filepath.Glob(filepath.Join("../testdata", folder, "*"))
 		if err != nil || len(paths) < 2 {
@@ -24,15 +25,23 @@ func TestLoad(t *testing.T) {
 			}
 			files[filepath.Base(path)] = string(content)
 		}
+		if settings, ok := files["generation_config.json"]; ok {
+			files["generation_config.json"] = strings.Replace(settings, "{", `{"num_beams": 3,`, 1)
+		}
 		_, c := start(t, files)
 		dir, err := Download(context.Background(), c, "org/tiny", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := transformer.Load(dir); err != nil {
-			t.Error(err)
-		} else if m.Fresh != nil {
+		m, err := transformer.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Fresh != nil {
 			t.Errorf("%s: fresh %q", folder, m.Fresh)
+		}
+		if m.LM != nil && m.Generation.NumBeams != 3 {
+			t.Errorf("%s: settings %+v", folder, m.Generation)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 """Checks that Hugging Face's classes load folders without complaint and compute the same with them.
 
-    MUPPET_ROUNDTRIP=/tmp/saved go test -run TestBartRoundTrip ./transformer
+    MUPPET_ROUNDTRIP=/tmp/saved go test -count=1 -run RoundTrip ./transformer
     python transformer/testdata/roundtrip.py /tmp/saved/*
 
-The class is the one that config.json names. Each folder has, beside the model, batch.json (sequences and, where a
-decoder is to read others, targets; what is to be generated with which settings) and
-expected.safetensors with the output for them. Warnings are errors.
+The class is the one that config.json names. Each folder has, beside the model, batch.json (sequences and, where there are
+any, their token types; where a decoder is to read others, targets; what is to be generated with which settings) and
+expected.safetensors with the output for them. Warnings are errors, and so is a folder too few.
 """
 
 import json
@@ -31,6 +31,7 @@ class Listener(logging.Handler):
 
 transformers.utils.logging.get_logger("transformers").addHandler(Listener())
 failed = False
+classes = set()
 for folder in sys.argv[1:]:
     complaints.clear()
     with open(folder + "/config.json") as f:
@@ -44,6 +45,10 @@ for folder in sys.argv[1:]:
     ids, mask = padded(batch["sequences"], model.config.pad_token_id)
     real = mask.bool()
     inputs = dict(input_ids=ids, attention_mask=mask)
+    if batch.get("types"):
+        inputs["token_type_ids"], _ = padded(batch["types"], 0)
+    if "MultipleChoice" in cls.__name__:  # the sequences are the choices of one question
+        inputs = {k: v[None] for k, v in inputs.items()}
     with torch.no_grad():
         if batch.get("targets"):
             labels, label_mask = padded(batch["targets"], model.config.pad_token_id)
@@ -52,8 +57,15 @@ for folder in sys.argv[1:]:
             out = model(**inputs)
             if "start_logits" in out:
                 output = torch.stack([out.start_logits[real], out.end_logits[real]])
+            elif "pooler_output" in out:
+                output = out.pooler_output
+            elif "logits" not in out:
+                output = out.last_hidden_state[real]
+            elif "MultipleChoice" in cls.__name__:
+                output = out.logits.T
             else:
-                output = out.logits if "logits" in out else out.last_hidden_state[real]
+                output = out.logits if "Sequence" in cls.__name__ else out.logits[real]
+    assert output.shape == expected.shape, (folder, output.shape, expected.shape)
     off = (output - expected).abs().max().item()
     written = 0
     for g in batch.get("generations") or []:
@@ -62,7 +74,9 @@ for folder in sys.argv[1:]:
         written += 1
         if got != g["sequences"]:
             complaints.append(f"generates {got} with {g['settings']}")
+    classes.add(cls.__name__)
     good = off <= 2e-5 and not complaints
     failed |= not good
     print(f"{folder}: {cls.__name__}, output {off:.2g} off, {written} generations:", "good" if good else complaints)
-sys.exit(failed)
+print(len(classes), "classes")
+sys.exit(failed or len(classes) < 16)

@@ -4,13 +4,19 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"sync"
 )
+
+// chunks are kept from call to call: a large tensor is read by many.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // read calls visit with the bytes of each of n elements, from the given one on, but in no particular order: i counts
 // them from 0 in row-major order.
 func (t *tensor) read(r io.ReaderAt, from, n int, visit func(i int, b []byte)) error {
 	var err error
-	buffer := make([]byte, min(chunkSize, nearest*n*t.dtype.Size()))
+	chunk := chunks.Get().(*[chunkSize]byte)
+	defer chunks.Put(chunk)
+	buffer := chunk[:min(chunkSize, nearest*n*t.dtype.Size())]
 	boxes(t.shape, 0, from, from+n, t.offset, t.strides, func(at, first int, dims []dim) {
 		if err == nil {
 			err = t.readBox(r, at, first-from, merge(dims), buffer, visit)
