@@ -54,8 +54,9 @@ type gemmKernels[T float] struct {
 // A tileKernel computes rows×nr elements of C = alpha·A·B + beta·C, where
 // element (i, p) of A is at a[i·rsa + p·csa] and row p of B at b[p·ldb]. It does
 // not read C if beta is 0. It computes so many tiles, at least one, of which each
-// begins nextA elements after the other in A and rows below the other in C. Of an A whose
-// columns are adjacent it may fetch the elements that lie ahead.
+// begins nextA elements after the other in A and rows below the other in C. Where ahead
+// is not 0 the elements of a row of A are adjacent, and it may fetch those that lie so
+// far ahead.
 type tileKernel[T float] struct {
 	rows   int
 	kernel func(k int, alpha T, a *T, rsa, csa int, b *T, ldb int, beta T, c *T, ldc, tiles, nextA, ahead int)
@@ -224,7 +225,7 @@ func (g *gemmJob[T]) compute() {
 
 // ownPanelsRows is the number of rows up to which tasks pack panels of B for
 // themselves.
-var ownPanelsRows = 256
+const ownPanelsRows = 256
 
 // serialFor is parallel.For on the calling goroutine.
 func serialFor(n int, body func(i int)) {
