@@ -184,17 +184,17 @@ type losses struct {
 	hidden *autograd.Tensor // the encoder's output, without noise
 }
 
-// loss returns the losses of a batch that has been weighed.
-func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, noise *noise) losses {
+// loss returns the losses of a batch that has been weighed. A second pass is R3F's.
+func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, second *secondPass) losses {
 	hidden, scores := m.scores(scope, tasks, p, dropout, nil)
 	segs := device.NewSegments(p.lengths...)
 	l := losses{hidden: hidden, each: ops.SegmentCrossEntropy(scores, scope.New(p.targets), segs)}
 	l.task = ops.Sum(ops.Mul(l.each, scope.New(p.weights)))
 	l.total = l.task
-	if noise != nil {
-		_, noised := m.scores(scope, tasks, p, noise.dropout(dropout), noise.add)
+	if second != nil {
+		_, noised := m.scores(scope, tasks, p, second.dropout, second.words)
 		l.kl = symmetricKL(scores, noised, segs)
-		l.total = ops.Add(l.task, ops.Scale(ops.Sum(ops.Mul(l.kl, scope.New(p.part))), noise.Lambda))
+		l.total = ops.Add(l.task, ops.Scale(ops.Sum(ops.Mul(l.kl, scope.New(p.part))), second.lambda))
 	}
 	return l
 }

@@ -10,19 +10,24 @@ import (
 	"github.com/muppet-go/muppet/transformer"
 )
 
-// noise is R3F's in one batch.
-type noise struct {
-	R3F
-	key device.Key
+// secondPass is what R3F does differently in its second pass.
+type secondPass struct {
+	lambda  float64 // weight of the divergence
+	dropout *device.Key
+	words   func(*autograd.Tensor) *autograd.Tensor
 }
 
-// dropout returns the key of the second pass's masks.
-func (n *noise) dropout(first *device.Key) *device.Key {
-	if first == nil || !n.DifferentMasks {
-		return first
+// second returns the second pass for a batch whose first has the given key; nil
+// without R3F.
+func (r R3F) second(first *device.Key, key device.Key) *secondPass {
+	if r.Lambda == 0 {
+		return nil
 	}
-	k := first.Fold("noised")
-	return &k
+	if r.DifferentMasks {
+		k := first.Fold("noised")
+		first = &k
+	}
+	return &secondPass{r.Lambda, first, func(words *autograd.Tensor) *autograd.Tensor { return r.noised(words, key) }}
 }
 
 var (
@@ -36,15 +41,15 @@ var (
 	})
 )
 
-// add returns word embeddings [T, hidden] with noise.
-func (n *noise) add(words *autograd.Tensor) *autograd.Tensor {
-	program, keys := uniformNoise, []device.Key{n.key}
-	if n.Noise == "normal" {
-		program, keys = normalNoise, []device.Key{n.key.Fold("radius"), n.key.Fold("angle")}
+// noised returns word embeddings [T, hidden] with noise.
+func (r R3F) noised(words *autograd.Tensor, key device.Key) *autograd.Tensor {
+	program, keys := uniformNoise, []device.Key{key}
+	if r.Noise == "normal" {
+		program, keys = normalNoise, []device.Key{key.Fold("radius"), key.Fold("angle")}
 	}
 	drawn := autograd.Make(words.DType(), words.Shape(), words)
 	drawn.Device().Pointwise(program, &device.Args{
-		Rows: 1, Cols: drawn.Len(), Params: []float64{n.Eps}, Keys: keys, Out: []device.Slice{drawn.Slice()},
+		Rows: 1, Cols: drawn.Len(), Params: []float64{r.Eps}, Keys: keys, Out: []device.Slice{drawn.Slice()},
 	})
 	return ops.Add(words, drawn)
 }

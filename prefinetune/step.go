@@ -94,11 +94,8 @@ func (u *update) batch(i int, p *packed) {
 	if i > 0 {
 		dropout = dropout.Fold("accumulate").FoldInt(i)
 	}
-	var noised *noise
-	if u.cfg.R3F.Lambda > 0 {
-		noised = &noise{u.cfg.R3F, u.key.Fold("r3f").FoldInt(u.step).FoldInt(i)}
-	}
-	l := u.model.loss(u.scope, u.tasks, p, &dropout, noised)
+	second := u.cfg.R3F.second(&dropout, u.key.Fold("r3f").FoldInt(u.step).FoldInt(i))
+	l := u.model.loss(u.scope, u.tasks, p, &dropout, second)
 	l.hidden.RetainGrad()
 	autograd.Backward(l.total, u.grads)
 	u.line.Loss += l.task.Item()
