@@ -225,6 +225,9 @@ func TestR3FMasks(t *testing.T) {
 // TestR3FLowersTheDivergence trains with and without the divergence in the loss, and measures it
 // in both, on the same noise.
 func TestR3FLowersTheDivergence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains twice, 300 steps each")
+	}
 	divergence := func(lambda float64) (kl, loss float64) {
 		tr := newTrainer(t, "", func(c *Config) {
 			c.Steps = 300

@@ -102,6 +102,9 @@ func TestMix(t *testing.T) {
 	}
 	for _, strategy := range []string{heterogeneous, batchHomogeneous, datasetHomogeneous} {
 		for way, change := range ways {
+			if testing.Short() && way != "weights" {
+				continue
+			}
 			what := strategy + ", " + way
 			tr := newTrainer(t, "", func(c *Config) { c.Batches, c.Accumulate = strategy, 2; change(c) })
 			n := make([]float64, len(tasks))

@@ -91,6 +91,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -accumulate 0", "-accumulate 0: want 1 to"},
 		{"prefinetune -cap 0", "-cap 0: want 1 to"},
 		{"prefinetune -temperature nan", "-temperature NaN: want a positive number"},
+		{"prefinetune -r3f nan", "-r3f NaN: want a number that is not negative"},
 		{"prefinetune -r3f-eps 0", "-r3f-eps 0: want a positive number"},
 		{"prefinetune -batches mixed", "want batch-heterogeneous or batch-homogeneous or dataset-homogeneous"},
 		{"prefinetune -mean rows", "want examples or tasks"},
@@ -189,7 +190,7 @@ func TestRecipeFlags(t *testing.T) {
 	args := quick(out, "-few-shot-seeds", "0", "-batches", "batch-homogeneous", "-temperature", "2", "-accumulate", "2", "-scaling", "none",
 		"-loss-weights", "topic=2", "-mean", "tasks", "-r3f", "0.5", "-r3f-noise", "normal", "-r3f-eps", "0.001", "-r3f-different-masks", "-r4f", "-non-finite", "skip")
 	status, printed, errs := muppet(context.Background(), args...)
-	want(t, "every option", status, 0, printed+errs, "Scores after 4 steps", "steps of at most 1024 tokens")
+	want(t, "every option", status, 0, printed+errs, "Scores after 4 steps", "asked", "realised", "epochs", "steps of at most 1024 tokens")
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
 	if err != nil {
 		t.Fatal(err)

@@ -112,16 +112,15 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
 		}
 	}
-	if given["lr"] && !(f.cfg.LR > 0 && f.cfg.LR <= math.MaxFloat64) { // not so for NaN
-		return fmt.Errorf("-lr %g: want a positive number", f.cfg.LR)
-	}
-	for name, v := range map[string]float64{"temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps} {
-		if given[name] && !(v > 0 && v <= math.MaxFloat64) {
+	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps} {
+		if given[name] && !(v > 0 && v <= math.MaxFloat64) { // not so for NaN
 			return fmt.Errorf("-%s %g: want a positive number", name, v)
 		}
 	}
-	if d := f.cfg.WeightDecay; given["weight-decay"] && !(d >= 0 && d <= math.MaxFloat64) {
-		return fmt.Errorf("-weight-decay %g: want a number that is not negative", d)
+	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda} {
+		if given[name] && !(v >= 0 && v <= math.MaxFloat64) {
+			return fmt.Errorf("-%s %g: want a number that is not negative", name, v)
+		}
 	}
 	if given["dropout"] && !(f.dropout >= 0 && f.dropout < 1) {
 		return fmt.Errorf("-dropout %g: want at least 0 and less than 1", f.dropout)

@@ -141,8 +141,8 @@ A dry run: nothing was trained, nothing written.
 // printScores shows every task's dev score beside the baselines'.
 func printScores(w io.Writer, r *prefinetune.Result) {
 	fmt.Fprintf(w, "\nScores after %d steps (%s of training in this call)\n", r.Steps, r.Elapsed.Round(time.Second))
-	t := table{left: map[int]bool{0: true, 1: true, 3: true, 9: true}}
-	t.row("task", "family", "seen", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
+	t := table{left: map[int]bool{0: true, 1: true, 6: true, 12: true}}
+	t.row("task", "family", "seen", "asked", "realised", "epochs", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
 	beaten := 0
 	for i, s := range r.Scores {
 		mark := ""
@@ -150,11 +150,13 @@ func printScores(w io.Writer, r *prefinetune.Result) {
 			mark = "*"
 			beaten++
 		}
-		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), s.Metric, fmt.Sprint(s.N),
+		mix := r.Report.Mix[i]
+		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), fmt.Sprintf("%.1f%%", 100*mix.Asked), fmt.Sprintf("%.1f%%", 100*mix.Realised),
+			fmt.Sprintf("%.2f", mix.Epochs), s.Metric, fmt.Sprint(s.N),
 			score(s.Majority), score(s.BagOfWords), score(s.Ours), score(s.StdErr), mark)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "seen: training examples sampled; dev: examples scored; s.e.: standard error of ours\n"+
+	fmt.Fprintf(w, "seen: training examples sampled; asked, realised: share of all, as it should be and as it was; dev: examples scored; s.e.: standard error of ours\n"+
 		"* better than the majority baseline by more than two standard errors: %d of %d tasks\n", beaten, len(r.Scores))
 	if r.Skipped > 0 {
 		fmt.Fprintf(w, "%d steps were skipped: loss or gradient was not finite\n", r.Skipped)
