@@ -221,7 +221,7 @@ func (c Config) sampling() string {
 	case len(c.Weights) > 0:
 		return "by fixed weights " + weightList(c.Weights)
 	}
-	return "natural (every example once an epoch, shuffled)"
+	return "natural (every example once an epoch)"
 }
 
 // loss says in words what is minimised.

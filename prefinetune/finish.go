@@ -109,7 +109,11 @@ func (t *Trainer) report(r *Result) *report.Report {
 		rep.Config = append(rep.Config, report.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
 	setting("encoder", "%d layers of %d, %d heads, vocabulary %d", e.NumHiddenLayers, e.HiddenSize, e.NumAttentionHeads, e.VocabSize)
-	setting("steps", "%d of %d × at most %d tokens", c.Steps, c.Accumulate, c.TokensPerBatch)
+	if c.Accumulate == 1 {
+		setting("steps", "%d of at most %d tokens", c.Steps, c.TokensPerBatch)
+	} else {
+		setting("steps", "%d of %d batches of at most %d tokens", c.Steps, c.Accumulate, c.TokensPerBatch)
+	}
 	setting("longest sequence", "%d tokens", c.MaxLength)
 	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
 	setting("AdamW", "β 0.9, 0.98, ε 1e-6, decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)

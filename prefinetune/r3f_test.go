@@ -206,7 +206,7 @@ func TestNoise(t *testing.T) {
 }
 
 // TestR3FMasks: without noise the divergence of two passes with the same masks is 0, of two
-// with different ones it is not; and there are no masks in an evaluation.
+// with different ones it is not.
 func TestR3FMasks(t *testing.T) {
 	for _, different := range []bool{false, true} {
 		tr := newTrainer(t, "", func(c *Config) {

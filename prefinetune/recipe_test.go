@@ -91,6 +91,24 @@ func TestRecipesResume(t *testing.T) {
 	}
 }
 
+// TestSeekable asks samplers for places where none can have been.
+func TestSeekable(t *testing.T) {
+	_, _, tasks, _ := small(t, "")
+	all := recipes(tasks)
+	all["the paper's"] = nil
+	for name, change := range all {
+		s := newTrainer(t, "", change).sampler
+		s.seek(cursor{Epoch: 3})
+		for c, want := range map[cursor]bool{
+			{3, 0}: true, {3, len(s.order)}: true, {3, len(s.order) + 1}: false, {3, -1}: false, {-1, 0}: false, {math.MaxInt, 0}: false,
+		} {
+			if s.seekable(c) != want {
+				t.Errorf("%s: a sampler at %+v: %v, want %v", name, c, !want, want)
+			}
+		}
+	}
+}
+
 // TestMix deals whole passes by each strategy and way of sampling.
 func TestMix(t *testing.T) {
 	_, _, tasks, _ := small(t, "")

@@ -98,7 +98,7 @@ func (t *Trainer) weights() ([]float64, error) {
 
 // seekable reports whether c may come from a sampler such as this.
 func (s *sampler) seekable(c cursor) bool {
-	if c.Epoch < 0 || c.Next < 0 || c.Epoch > 1<<40 {
+	if c.Epoch < 0 || c.Next < 0 || c.Epoch > math.MaxInt32 {
 		return false
 	}
 	if s.quota == nil {

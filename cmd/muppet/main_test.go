@@ -195,7 +195,7 @@ func TestRecipeFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, "report", 0, 0, string(page), "4 of 2 × at most 512 tokens", "batch-homogeneous", "by size to the power 1/2", "cross entropy · weights topic=2, mean over tasks",
+	want(t, "report", 0, 0, string(page), "4 of 2 batches of at most 512 tokens", "batch-homogeneous", "by size to the power 1/2", "cross entropy · weights topic=2, mean over tasks",
 		"λ 0.5, normal noise of ε 0.001, different masks; heads spectrally normalised", "R3F divergence", "Epochs")
 	status, _, errs = muppet(context.Background(), quick(out)...)
 	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",
