@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,16 @@ func TestSeekable(t *testing.T) {
 			if s.seekable(c) != want {
 				t.Errorf("%s: a sampler at %+v: %v, want %v", name, c, !want, want)
 			}
+		}
+	}
+}
+
+// TestPassesDiffer: a task's examples come in another order in every pass.
+func TestPassesDiffer(t *testing.T) {
+	s := newTrainer(t, "", func(c *Config) { c.Batches = batchHomogeneous }).sampler
+	for i := range s.tasks {
+		if a, b := s.drawn(i, 0), s.drawn(i, 1); len(a) != len(s.tasks[i]) || slices.Equal(a, b) {
+			t.Errorf("task %d: %d examples in the first pass, the second in the same order: %v", i, len(a), slices.Equal(a, b))
 		}
 	}
 }
