@@ -27,10 +27,9 @@ type state struct {
 	Step           int            `json:"step"`
 	Sampler        cursor         `json:"sampler"`
 	OptimizerSteps map[string]int `json:"optimizer_steps"`
-	Sampled        []int          `json:"sampled"` // examples seen of each task
-	Choiceless     int            `json:"choiceless"`
 	MetricsBytes   int64          `json:"metrics_bytes"` // length of metrics.jsonl
 	Machine        machine        `json:"machine"`
+	tally
 }
 
 // machine is what results to the bit depend on.
@@ -68,8 +67,8 @@ func (t *Trainer) save() error {
 		return err
 	}
 	s := state{
-		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, Sampled: t.sampled,
-		Choiceless: t.choiceless, MetricsBytes: t.log.size, Machine: thisMachine(),
+		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, tally: t.tally,
+		MetricsBytes: t.log.size, Machine: thisMachine(),
 	}
 	if err := writeJSON(filepath.Join(temporary, "state.json"), s); err != nil {
 		return err
@@ -140,7 +139,7 @@ func (t *Trainer) restore() (warning string, err error) {
 	if err := readJSON(filepath.Join(dir, "state.json"), &s); err != nil {
 		return fail(err)
 	}
-	if len(s.Sampled) != len(t.tasks) || s.Step < 0 || s.Step > t.cfg.Steps || s.Sampler.Next < 0 || s.Sampler.Next > len(t.train) || s.Sampler.Epoch < 0 {
+	if len(s.Sampled) != len(t.tasks) || s.Step < 0 || s.Step > t.cfg.Steps || !t.sampler.seekable(s.Sampler) {
 		return fail(fmt.Errorf("state.json does not fit the run: step %d, %d tasks, sampler at %+v", s.Step, len(s.Sampled), s.Sampler))
 	}
 	if err := nn.Load(filepath.Join(dir, "model.safetensors"), t.model); err != nil {
@@ -153,7 +152,7 @@ func (t *Trainer) restore() (warning string, err error) {
 	if err := t.opt.SetSteps(s.OptimizerSteps); err != nil {
 		return fail(err)
 	}
-	t.step, t.saved, t.sampled, t.choiceless = s.Step, s.Step, s.Sampled, s.Choiceless
+	t.step, t.saved, t.tally = s.Step, s.Step, s.tally
 	t.sampler.seek(s.Sampler)
 	if err := t.log.truncate(s.MetricsBytes); err != nil {
 		return "", fmt.Errorf("prefinetune: cannot resume from %s: %w", dir, err)

@@ -70,7 +70,7 @@ func (t *Trainer) Counts() []TaskCount {
 			return c.lengths[int(math.Ceil(q*float64(len(c.lengths))))-1]
 		}
 		c.Length = Quantiles{at(0.5), at(0.9), at(0.99), at(1)}
-		c.Share = float64(c.Train) / float64(len(t.train))
+		c.Share = t.shares[i]
 		counts[i] = c.TaskCount
 	}
 	return counts

@@ -69,6 +69,13 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 	return &c, m, tasks, examples
 }
 
+// weighed packs examples for a step by the paper's recipe.
+func weighed(tasks []*task.Task, examples ...*example) *packed {
+	p := pack(tasks, examples, (*example).training)
+	Config{}.withDefaults().weigh(tasks, p)
+	return p
+}
+
 func TestLossCurveMatchesPyTorch(t *testing.T) {
 	c, m, tasks, examples := loadCurve(t)
 	opt := optim.NewAdamW(nn.Parameters(m), optim.AdamWConfig{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: c.Decay})
@@ -80,7 +87,7 @@ func TestLossCurveMatchesPyTorch(t *testing.T) {
 		for _, j := range s.Examples {
 			picked = append(picked, examples[j])
 		}
-		loss, _, _ := m.loss(scope, tasks, pack(tasks, picked, (*example).training), nil)
+		loss := m.loss(scope, tasks, weighed(tasks, picked...), nil, nil).total
 		autograd.Backward(loss, grads)
 		got := loss.Item()
 		opt.LR = s.LR
@@ -105,11 +112,12 @@ func TestPackedIsOneAtATime(t *testing.T) {
 	examples = examples[:16]
 	scope := autograd.NewScope()
 	together, single := autograd.NewGradients(), autograd.NewGradients()
-	loss, each, _ := m.loss(scope, tasks, pack(tasks, examples, (*example).training), nil)
+	l := m.loss(scope, tasks, weighed(tasks, examples...), nil, nil)
+	loss, each := l.total, l.each
 	autograd.Backward(loss, together)
 	want := 0.0
 	for _, e := range examples {
-		loss, _, _ := m.loss(scope, tasks, pack(tasks, []*example{e}, (*example).training), nil)
+		loss := m.loss(scope, tasks, weighed(tasks, e), nil, nil).total
 		want += loss.Item()
 		autograd.Backward(loss, single)
 	}

@@ -14,6 +14,10 @@
 //   - Heads are shared where that helps: each classification task has its own, all
 //     ranking tasks share one, and so do all span tasks.
 //
+// Each has its alternatives in Config, which the paper compared or left open: batches of
+// one task, other ways of sampling, fixed weights, the mean over tasks, R3F and R4F
+// (arXiv 2008.03156), several batches to an update.
+//
 // New reads and encodes the tasks, Trainer.Run trains, writes checkpoints and a
 // report, and, called again, goes on from the last checkpoint to the same bits.
 package prefinetune

@@ -16,6 +16,7 @@ type example struct {
 	start     int       // first and last token of the answer, counted from the start of
 	end       int       // its window's passage part
 	truncated bool      // not all of the text is there
+	where     string    // file and line it came from
 }
 
 // window is the part of a sequence that holds passage tokens.

@@ -30,7 +30,7 @@ func (m *Model) predict(scope *autograd.Scope, tasks []*task.Task, encoded []*ex
 			to++
 		}
 		p := pack(tasks, encoded[from:to], all)
-		_, scores := m.scores(scope, tasks, p, nil)
+		_, scores := m.scores(scope, tasks, p, nil, nil)
 		p.decode(tasks, scores.Float32s(), texts[from:to], &out)
 		scope.Reset()
 		from = to

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,6 +23,7 @@ type Result struct {
 	Scores     []report.Score // of every task's dev examples, beside the baselines
 	Sampled    []int          // training examples seen of each task
 	Choiceless int            // of these, examples with nothing to choose among, which cost 0
+	Skipped    int            // steps without an update, see Config.NonFinite
 	Steps      int
 	Elapsed    time.Duration // of this call
 	Paths      []string      // what was written
@@ -32,7 +32,7 @@ type Result struct {
 
 // finish evaluates the model and writes model and report.
 func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, error) {
-	r := &Result{Sampled: t.sampled, Choiceless: t.choiceless, Steps: t.step, Elapsed: elapsed}
+	r := &Result{Sampled: t.Sampled, Choiceless: t.Choiceless, Skipped: t.Skipped, Steps: t.step, Elapsed: elapsed}
 	t.cfg.Warn("scoring the dev examples, and the baselines")
 	for i, tk := range t.tasks {
 		if ctx.Err() != nil {
@@ -109,26 +109,36 @@ func (t *Trainer) report(r *Result) *report.Report {
 		rep.Config = append(rep.Config, report.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
 	setting("encoder", "%d layers of %d, %d heads, vocabulary %d", e.NumHiddenLayers, e.HiddenSize, e.NumAttentionHeads, e.VocabSize)
-	setting("steps", "%d of at most %d tokens", c.Steps, c.TokensPerBatch)
+	if c.Accumulate == 1 {
+		setting("steps", "%d of at most %d tokens", c.Steps, c.TokensPerBatch)
+	} else {
+		setting("steps", "%d of %d batches of at most %d tokens", c.Steps, c.Accumulate, c.TokensPerBatch)
+	}
 	setting("longest sequence", "%d tokens", c.MaxLength)
 	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
 	setting("AdamW", "β 0.9, 0.98, ε 1e-6, decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
-	setting("loss", "cross entropy / log n, mean over examples")
-	setting("sampling", "natural (every example once an epoch, shuffled)")
+	setting("loss", "%s", c.loss())
+	setting("batches", "%s", c.Batches)
+	setting("sampling", "%s", c.sampling())
+	setting("R3F", "%s", c.R3F.words())
 	setting("seed", "%d", c.Seed)
 	m := thisMachine()
 	setting("machine", "%s, device %s, %s kernels", m.Arch, m.Device, m.SIMD)
 	if r.Choiceless > 0 {
 		setting("nothing to choose", "%d sampled examples had one candidate or position and cost 0", r.Choiceless)
 	}
+	if r.Skipped > 0 {
+		setting("skipped", "%d steps with a loss or gradient that was not finite", r.Skipped)
+	}
 	total := 0
-	for _, n := range t.sampled {
+	for _, n := range t.Sampled {
 		total += n
 	}
 	for i, n := range t.Counts() {
 		rep.Mix = append(rep.Mix, report.Mix{
 			Task: n.Task.Name, Family: string(n.Task.Family), Rows: n.Train,
-			Asked: n.Share, Realised: float64(t.sampled[i]) / float64(max(total, 1)),
+			Asked: n.Share, Realised: float64(t.Sampled[i]) / float64(max(total, 1)),
+			Epochs: float64(t.Sampled[i]) / float64(max(n.Train, 1)),
 		})
 	}
 	return rep
@@ -142,11 +152,12 @@ func (t *Trainer) curves(rep *report.Report) error {
 		return err
 	}
 	defer f.Close()
-	byTask := make([]report.Curve, len(t.tasks))
+	rep.TaskLoss, rep.TaskGrad = make([]report.Curve, len(t.tasks)), make([]report.Curve, len(t.tasks))
 	for i, tk := range t.tasks {
-		byTask[i].Name = tk.Name
+		rep.TaskLoss[i].Name, rep.TaskGrad[i].Name = tk.Name, tk.Name
 	}
 	rep.Loss.Name, rep.Rate.Name, rep.Speed.Name = "loss", "learning rate", "tokens per second"
+	rep.Grad.Name, rep.KL.Name = "gradient norm", "R3F divergence"
 	add := func(c *report.Curve, step int, v float64) {
 		c.Steps, c.Values = append(c.Steps, step), append(c.Values, v)
 	}
@@ -157,15 +168,22 @@ func (t *Trainer) curves(rep *report.Report) error {
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name(), number, err)
 		}
+		if l.Skipped != nil {
+			continue
+		}
 		add(&rep.Loss, l.Step, l.Loss)
+		add(&rep.Grad, l.Step, l.GradNorm)
+		if t.cfg.R3F.Lambda > 0 {
+			add(&rep.KL, l.Step, l.KL)
+		}
 		add(&rep.Rate, l.Step, l.LR)
 		add(&rep.Speed, l.Step, l.TokensPerSecond)
 		for i, tk := range t.tasks {
-			if s, ok := l.Tasks[tk.Name]; ok && !math.IsNaN(s.Loss) {
-				add(&byTask[i], l.Step, s.Loss)
+			if s, ok := l.Tasks[tk.Name]; ok {
+				add(&rep.TaskLoss[i], l.Step, s.Loss)
+				add(&rep.TaskGrad[i], l.Step, s.GradNorm)
 			}
 		}
 	}
-	rep.TaskLoss = byTask
 	return lines.Err()
 }

@@ -24,9 +24,11 @@ type packed struct {
 
 	lengths []int     // members of each choice's segment, in the order of the scores
 	targets []int32   // right member of each
-	weights []float32 // of each choice's loss in the batch's loss: 1/(examples·log n)
 	owner   []int     // example that each choice belongs to
-	score   []float64 // 1/log n, halved for the two choices of a span
+	share   []float64 // of each choice in its example: a half for the two of a span
+	score   []float64 // factor of each choice's cross entropy in its example's loss: share/log n
+	part    []float32 // of each choice in what an update takes the mean of, before scaling
+	weights []float32 // of each choice's cross entropy in the update's loss: score and mean
 }
 
 type span struct{ start, end int }
@@ -99,29 +101,54 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) [][]
 			}
 		}
 	}
-	p.weights = make([]float32, len(p.score))
-	for i, s := range p.score {
-		p.weights[i] = float32(s / float64(len(examples)))
-	}
 	return p
 }
 
-// choose adds a choice among n members. A choice among one teaches nothing and costs 0.
+// choose adds a choice among n members.
 func (p *packed) choose(example, n, target int, share float64) {
-	score := 0.0
-	if n > 1 {
-		score = share / math.Log(float64(n))
-	}
 	p.lengths = append(p.lengths, n)
 	p.targets = append(p.targets, int32(target))
 	p.owner = append(p.owner, example)
-	p.score = append(p.score, score)
+	p.share = append(p.share, share)
+}
+
+// weigh gives every choice its weight in the loss of an update, of which these are the
+// batches. A choice among one teaches nothing and costs 0.
+func (c Config) weigh(tasks []*task.Task, batches ...*packed) {
+	total, counts := 0, map[int]int{}
+	for _, p := range batches {
+		total += len(p.examples)
+		for _, e := range p.examples {
+			counts[e.task]++
+		}
+	}
+	for _, p := range batches {
+		p.score = make([]float64, len(p.lengths))
+		p.part, p.weights = make([]float32, len(p.lengths)), make([]float32, len(p.lengths))
+		for i, n := range p.lengths {
+			index := p.examples[p.owner[i]].task
+			if n > 1 {
+				p.score[i] = p.share[i]
+				if c.Scaling != "none" {
+					p.score[i] /= math.Log(float64(n))
+				}
+			}
+			part := 1 / float64(total)
+			if c.Mean == "tasks" {
+				part = 1 / float64(len(counts)*counts[index])
+			}
+			if w, ok := c.LossWeights[tasks[index].Name]; ok {
+				part *= w
+			}
+			p.part[i], p.weights[i] = float32(p.share[i]*part), float32(p.score[i]*part)
+		}
+	}
 }
 
 // scores runs the model and returns the hidden states and the scores of all choices, one
-// after the other. A key turns dropout on.
-func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key) (hidden, scores *autograd.Tensor) {
-	hidden = m.Encoder.Encode(scope, p.batch, dropout)
+// after the other. A key turns dropout on; words, if given, changes the word embeddings.
+func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, words func(*autograd.Tensor) *autograd.Tensor) (hidden, scores *autograd.Tensor) {
+	hidden = m.Encoder.EncodeWords(scope, p.batch, words, dropout)
 	var parts []*autograd.Tensor
 	add := func(t *autograd.Tensor) { parts = append(parts, ops.Reshape(t, t.Len())) }
 	head := func(name string) *device.Key {
@@ -133,33 +160,52 @@ func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dro
 	}
 	for _, h := range p.heads {
 		name := tasks[h.task].Name
-		add(m.Classifiers[name].Forward(hidden, h.rows, head("classifier."+name)))
+		add(m.normalised(scope, m.Classifiers[name]).Forward(hidden, h.rows, head("classifier."+name)))
 	}
 	if p.ranking != nil {
-		add(m.Ranking.Forward(hidden, p.ranking, head("ranking")))
+		add(m.normalised(scope, m.Ranking).Forward(hidden, p.ranking, head("ranking")))
 	}
 	if p.passage != nil {
-		add(m.Span.Forward(hidden, p.passage))
+		span := m.Span
+		if m.spectral {
+			span = &transformer.SpanHead{Outputs: spectral(scope, span.Outputs)}
+		}
+		add(span.Forward(hidden, p.passage))
 	}
 	return hidden, ops.Concat(0, parts...)
 }
 
-// loss returns the batch's loss, the mean over its examples of their scaled losses, and
-// the unscaled loss of every choice.
-func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key) (loss, each, hidden *autograd.Tensor) {
-	hidden, scores := m.scores(scope, tasks, p, dropout)
-	each = ops.SegmentCrossEntropy(scores, scope.New(p.targets), device.NewSegments(p.lengths...))
-	return ops.Sum(ops.Mul(each, scope.New(p.weights))), each, hidden
+// losses are what a training pass over a batch gives.
+type losses struct {
+	total  *autograd.Tensor // what is minimised
+	task   *autograd.Tensor // of that the weighted cross entropies
+	each   *autograd.Tensor // unweighted, of every choice
+	kl     *autograd.Tensor // R3F's divergence, of every choice; nil without
+	hidden *autograd.Tensor // the encoder's output, without noise
 }
 
-// byTask sums the scaled losses of a batch's choices, given unscaled, by task.
-func (p *packed) byTask(each []float32) (loss map[int]float64, examples map[int]int) {
-	loss, examples = map[int]float64{}, map[int]int{}
-	for _, e := range p.examples {
-		examples[e.task]++
+// loss returns the losses of a batch that has been weighed. A second pass is R3F's.
+func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, second *secondPass) losses {
+	hidden, scores := m.scores(scope, tasks, p, dropout, nil)
+	segs := device.NewSegments(p.lengths...)
+	l := losses{hidden: hidden, each: ops.SegmentCrossEntropy(scores, scope.New(p.targets), segs)}
+	l.task = ops.Sum(ops.Mul(l.each, scope.New(p.weights)))
+	l.total = l.task
+	if second != nil {
+		_, noised := m.scores(scope, tasks, p, second.dropout, second.words)
+		l.kl = symmetricKL(scores, noised, segs)
+		l.total = ops.Add(l.task, ops.Scale(ops.Sum(ops.Mul(l.kl, scope.New(p.part))), second.lambda))
 	}
-	for i, l := range each {
-		loss[p.examples[p.owner[i]].task] += p.score[i] * float64(l)
+	return l
+}
+
+// choiceless counts the examples with nothing to choose among.
+func (p *packed) choiceless() int {
+	seen := map[int]bool{}
+	for i, n := range p.lengths {
+		if n <= 1 {
+			seen[p.owner[i]] = true
+		}
 	}
-	return loss, examples
+	return len(seen)
 }

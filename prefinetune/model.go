@@ -13,6 +13,8 @@ type Model struct {
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
+
+	spectral bool // the heads' last layers are normalised: see R3F
 }
 
 // NewModel returns the encoder with fresh heads for the tasks.

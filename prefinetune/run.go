@@ -121,6 +121,12 @@ func (id identity) compare(other identity) []string {
 	differ("weight decay", a.WeightDecay, b.WeightDecay)
 	differ("clip norm", a.ClipNorm, b.ClipNorm)
 	differ("seed", a.Seed, b.Seed)
+	differ("accumulation", a.Accumulate, b.Accumulate)
+	differ("batches", a.Batches, b.Batches)
+	differ("sampling", a.sampling(), b.sampling())
+	differ("loss", a.loss(), b.loss())
+	differ("R3F", a.R3F.words(), b.R3F.words())
+	differ("non-finite policy", a.NonFinite, b.NonFinite)
 	here, there := settings(id.Encoder), settings(other.Encoder)
 	for _, name := range slices.Sorted(maps.Keys(here)) {
 		differ("encoder "+name, here[name], there[name])

@@ -7,101 +7,18 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"
-	"github.com/muppet-go/muppet/ops"
 	"github.com/muppet-go/muppet/optim"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
-
-// Config has the settings of a run. The zero value of a field means its default.
-type Config struct {
-	Steps          int     `json:"steps"`            // updates; default 1000
-	TokensPerBatch int     `json:"tokens_per_batch"` // upper bound; default 4096
-	MaxLength      int     `json:"max_length"`       // tokens of a sequence; default: what the encoder has positions for
-	LR             float64 `json:"lr"`               // peak learning rate; default 5e-4
-	WarmUp         int     `json:"warm_up"`          // steps; default 6 % of Steps; negative for none
-	WeightDecay    float64 `json:"weight_decay"`     // default 0.01; negative for none
-	ClipNorm       float64 `json:"clip_norm"`        // default 1; negative for none
-	Seed           uint64  `json:"seed"`
-
-	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
-	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
-	Progress        func(Progress) `json:"-"` // told about every step
-	Warn            func(string)   `json:"-"` // told what a person should know
-}
-
-// validate refuses what no run can be made with. Zero stands for a default.
-func (c Config) validate() error {
-	const most = 1_000_000_000
-	for _, n := range []struct {
-		name         string
-		value, least int
-	}{
-		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"MaxLength", c.MaxLength, 0},
-		{"CheckpointEvery", c.CheckpointEvery, 0}, {"WarmUp", c.WarmUp, -most},
-	} {
-		if n.value < n.least || n.value > most {
-			return fmt.Errorf("prefinetune: %s is %d; want %d to %d", n.name, n.value, n.least, most)
-		}
-	}
-	for _, x := range []struct {
-		name  string
-		value float64
-	}{{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}} {
-		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
-			return fmt.Errorf("prefinetune: %s is %g; want a finite number", x.name, x.value)
-		}
-	}
-	if c.LR < 0 {
-		return fmt.Errorf("prefinetune: LR is %g; want a positive number", c.LR)
-	}
-	return nil
-}
-
-func (c Config) withDefaults() Config {
-	setInt := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	set := func(v *float64, d float64) {
-		if *v == 0 {
-			*v = d
-		}
-		*v = math.Max(*v, 0)
-	}
-	setInt(&c.Steps, 1000)
-	setInt(&c.TokensPerBatch, 4096)
-	setInt(&c.WarmUp, max(1, c.Steps*6/100))
-	c.WarmUp = max(c.WarmUp, 0)
-	setInt(&c.CheckpointEvery, max(50, c.Steps/10))
-	set(&c.LR, 5e-4)
-	set(&c.WeightDecay, 0.01)
-	set(&c.ClipNorm, 1)
-	if c.Progress == nil {
-		c.Progress = func(Progress) {}
-	}
-	if c.Warn == nil {
-		c.Warn = func(string) {}
-	}
-	return c
-}
-
-// Progress is what a step tells.
-type Progress struct {
-	Step, Steps     int
-	Loss            float64 // of this step's batch
-	LR, GradNorm    float64
-	TokensPerSecond float64 // since the start or the last resume
-	Remaining       time.Duration
-}
 
 // A Trainer pre-finetunes an encoder.
 type Trainer struct {
@@ -115,15 +32,23 @@ type Trainer struct {
 	opt     *optim.Optimizer
 	lr      optim.PolynomialDecay
 	sampler *sampler
+	shares  []float64 // of the examples, asked for of each task
 	key     device.Key
 	scope   *autograd.Scope
 	grads   *autograd.Gradients
 	log     *metricsLog
 
-	step       int
-	saved      int   // step of the last checkpoint
-	sampled    []int // examples seen of each task
-	choiceless int   // examples seen that had nothing to choose among
+	step  int
+	saved int // step of the last checkpoint
+	tally
+}
+
+// tally is what a run has counted so far; a checkpoint has it.
+type tally struct {
+	Sampled      []int `json:"sampled"`        // examples seen of each task
+	Choiceless   int   `json:"choiceless"`     // of these, examples with nothing to choose among
+	Skipped      int   `json:"skipped"`        // steps without an update, see Config.NonFinite
+	SkippedInRow int   `json:"skipped_in_row"` // of these, the last ones
 }
 
 type devSet struct {
@@ -150,7 +75,7 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	if cfg.MaxLength == 0 {
 		cfg.MaxLength = min(encoder.Config.MaxLength(), 512)
 	}
-	if err := cfg.validate(); err != nil {
+	if err := cfg.validate(tasks); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
@@ -160,18 +85,24 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	}
 	t := &Trainer{
 		cfg: cfg, tasks: tasks, tok: tok, key: autograd.NewKey(cfg.Seed),
-		scope: autograd.NewScope(), grads: autograd.NewGradients(), sampled: make([]int, len(tasks)),
+		scope: autograd.NewScope(), grads: autograd.NewGradients(), tally: tally{Sampled: make([]int, len(tasks))},
 		lr: optim.PolynomialDecay{Peak: cfg.LR, WarmUp: cfg.WarmUp, Total: cfg.Steps + 1},
 	}
 	if err := t.encode(); err != nil {
 		return nil, err
 	}
+	weights, err := t.weights()
+	if err != nil {
+		return nil, err
+	}
+	t.sampler = newSampler(t.train, len(tasks), weights, cfg, t.key.Fold("order"))
+	t.shares = t.sampler.shares(weights)
 	t.model = NewModel(encoder, tasks, t.key.Fold("heads"))
+	t.model.spectral = cfg.R3F.SpectralNorm
 	t.opt = optim.NewAdamW(nn.Parameters(t.model), optim.AdamWConfig{
 		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay,
 	})
 	t.opt.ClipNorm = cfg.ClipNorm
-	t.sampler = newSampler(t.train, t.key.Fold("order"))
 	return t, nil
 }
 
@@ -203,6 +134,7 @@ func (t *Trainer) encode() error {
 				count.Dropped++
 				continue
 			}
+			e.where = ex.Where
 			count.add(e)
 			t.train = append(t.train, e)
 		}
@@ -252,8 +184,13 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		if err := t.log.write(line); err != nil {
 			return nil, fmt.Errorf("prefinetune: metrics: %w", err)
 		}
+		loss := line.Loss
+		if line.Skipped != nil {
+			loss = math.NaN()
+			t.cfg.Warn(fmt.Sprintf("step %d skipped: %s", t.step, strings.Join(line.Skipped, "; ")))
+		}
 		t.cfg.Progress(Progress{
-			Step: t.step, Steps: t.cfg.Steps, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm,
+			Step: t.step, Steps: t.cfg.Steps, Loss: loss, LR: line.LR, GradNorm: line.GradNorm,
 			TokensPerSecond: line.TokensPerSecond,
 			Remaining:       elapsed / time.Duration(t.step-first) * time.Duration(t.cfg.Steps-t.step),
 		})
@@ -310,81 +247,6 @@ func (t *Trainer) interrupted() error {
 		}
 	}
 	return fmt.Errorf("prefinetune: %w at step %d; a checkpoint is in %s, the same command resumes", ErrInterrupted, t.step, t.cfg.Out)
-}
-
-// stepLine is a line of metrics.jsonl.
-type stepLine struct {
-	Step            int                 `json:"step"`
-	Loss            float64             `json:"loss"` // mean over examples of loss/log n
-	LR              float64             `json:"lr"`
-	GradNorm        float64             `json:"grad_norm"` // before clipping
-	Examples        int                 `json:"examples"`
-	Tokens          int                 `json:"tokens"`
-	TokensPerSecond float64             `json:"tokens_per_second"`
-	Tasks           map[string]taskLine `json:"tasks"`
-}
-
-// taskLine is what one task contributed to a step.
-type taskLine struct {
-	Examples int     `json:"examples"`
-	Loss     float64 `json:"loss"`      // mean over its examples of loss/log n
-	GradNorm float64 `json:"grad_norm"` // of the loss at its rows of the encoder's output
-}
-
-// trainStep makes one update.
-func (t *Trainer) trainStep() (*stepLine, error) {
-	picked := t.sampler.batch(t.cfg.TokensPerBatch)
-	p := pack(t.tasks, picked, (*example).training)
-	t.step++
-	dropout := t.key.Fold("dropout").FoldInt(t.step)
-	var line *stepLine
-	err := autograd.Try(func() {
-		loss, each, hidden := t.model.loss(t.scope, t.tasks, p, &dropout)
-		hidden.RetainGrad()
-		autograd.Backward(loss, t.grads)
-		line = t.describe(p, loss, each, t.grads.Get(hidden))
-		t.opt.LR = line.LR
-		line.GradNorm = t.opt.Step(t.grads)
-		t.scope.Reset()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("prefinetune: step %d: %w", t.step, err)
-	}
-	if math.IsNaN(line.Loss) || math.IsInf(line.GradNorm, 0) || math.IsNaN(line.GradNorm) {
-		return nil, fmt.Errorf("prefinetune: step %d: loss %g, gradient norm %g: the run has diverged; a lower learning rate than %g may help", t.step, line.Loss, line.GradNorm, t.cfg.LR)
-	}
-	for _, e := range picked {
-		t.sampled[e.task]++
-	}
-	return line, nil
-}
-
-// describe reads off what a step did, before the parameters change.
-func (t *Trainer) describe(p *packed, loss, each, hiddenGrad *autograd.Tensor) *stepLine {
-	line := &stepLine{
-		Step: t.step, Loss: loss.Item(), LR: t.lr.At(t.step), Examples: len(p.examples), Tokens: p.batch.Tokens(),
-		Tasks: map[string]taskLine{},
-	}
-	g := t.scope.Of(hiddenGrad)
-	squares := ops.Sum(ops.Mul(g, g), 1).Float32s()
-	norms := make([]float64, len(t.tasks))
-	for i, e := range p.examples {
-		for _, s := range squares[p.rows[i].start:p.rows[i].end] {
-			norms[e.task] += float64(s)
-		}
-	}
-	sums, counts := p.byTask(each.Float32s())
-	for i, n := range counts {
-		line.Tasks[t.tasks[i].Name] = taskLine{Examples: n, Loss: sums[i] / float64(n), GradNorm: math.Sqrt(norms[i])}
-	}
-	seen := map[int]bool{}
-	for i, s := range p.score {
-		if s == 0 && !seen[p.owner[i]] {
-			seen[p.owner[i]] = true
-			t.choiceless++
-		}
-	}
-	return line
 }
 
 // Evaluate returns the model's predictions for the dev examples of task i.

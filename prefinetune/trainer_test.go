@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,10 +28,14 @@ import (
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
+var smallTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
+	return tokenizer.Train(slices.Values(suite.Corpus(1)), tokenizer.TrainConfig{VocabSize: 500})
+})
+
 // small returns what a short run on the embedded suite needs.
 func small(t testing.TB, out string) (*transformer.Encoder, *tokenizer.Tokenizer, []*task.Task, Config) {
 	t.Helper()
-	tok, err := tokenizer.Train(slices.Values(suite.Corpus(1)), tokenizer.TrainConfig{VocabSize: 500})
+	tok, err := smallTokenizer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +70,12 @@ func runTo(t testing.TB, tr *Trainer, step int) {
 }
 
 func TestUniformPredictionsCostOne(t *testing.T) {
-	tr := newTrainer(t, "", nil)
+	for _, mean := range []string{"examples", "tasks"} {
+		uniformCost(t, newTrainer(t, "", func(c *Config) { c.Mean = mean }))
+	}
+}
+
+func uniformCost(t *testing.T, tr *Trainer) {
 	m := tr.model
 	zero := func(params ...*autograd.Tensor) {
 		for _, p := range params {
@@ -78,19 +88,21 @@ func TestUniformPredictionsCostOne(t *testing.T) {
 	zero(m.Ranking.OutProj.Weight, m.Ranking.OutProj.Bias, m.Span.Outputs.Weight, m.Span.Outputs.Bias)
 	seen := map[string]bool{}
 	for range 6 {
-		p := pack(tr.tasks, tr.sampler.batch(tr.cfg.TokensPerBatch), (*example).training)
-		loss, each, _ := m.loss(tr.scope, tr.tasks, p, nil)
-		if math.Abs(loss.Item()-1) > 1e-6 {
-			t.Errorf("a batch of uniform predictions costs %.8f", loss.Item())
+		tr.step++
+		p := pack(tr.tasks, tr.sampler.batch(), (*example).training)
+		tr.cfg.weigh(tr.tasks, p)
+		u := newUpdate(tr)
+		u.batch(0, p)
+		line := u.done()
+		if math.Abs(line.Loss-1) > 1e-6 {
+			t.Errorf("a batch of uniform predictions costs %.8f", line.Loss)
 		}
-		sums, counts := p.byTask(each.Float32s())
-		for i, n := range counts {
-			if mean := sums[i] / float64(n); math.Abs(mean-1) > 1e-6 {
-				t.Errorf("%s: uniform predictions cost %.8f", tr.tasks[i].Name, mean)
+		for name, l := range line.Tasks {
+			if math.Abs(l.Loss-1) > 1e-6 {
+				t.Errorf("%s: uniform predictions cost %.8f", name, l.Loss)
 			}
-			seen[tr.tasks[i].Name] = true
+			seen[name] = true
 		}
-		tr.scope.Reset()
 	}
 	if len(seen) != len(tr.tasks) {
 		t.Errorf("only %d of %d tasks were in the batches", len(seen), len(tr.tasks))
@@ -99,12 +111,12 @@ func TestUniformPredictionsCostOne(t *testing.T) {
 
 func TestSamplerIsNaturalAndKeepsToTheBudget(t *testing.T) {
 	tr := newTrainer(t, "", nil)
-	s := newSampler(tr.train, autograd.NewKey(9))
+	s := newSampler(tr.train, len(tr.tasks), nil, tr.cfg, autograd.NewKey(9))
 	times := map[*example]int{}
 	var stream []*example
 	for s.Cursor.Epoch == 0 && s.Cursor.Next < len(s.order) {
 		before := s.Cursor.Next
-		batch := s.batch(600)
+		batch := s.batch()
 		used := 0
 		for _, e := range batch {
 			used += e.tokens()
@@ -166,7 +178,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 	if got := hashParameters(second.model); got != want {
 		t.Errorf("weights %s after a resume, %s without", got, want)
 	}
-	for i, n := range whole.sampled {
+	for i, n := range whole.Sampled {
 		if result.Sampled[i] != n {
 			t.Errorf("%s: %d examples sampled, %d without a resume", whole.tasks[i].Name, result.Sampled[i], n)
 		}
@@ -258,18 +270,22 @@ func waitForSteps(t *testing.T, log string, n int, done chan error) {
 }
 
 func TestThreadsDoNotChangeTheBits(t *testing.T) {
-	var want string
-	for _, procs := range []int{1, 2, 5} {
-		old := runtime.GOMAXPROCS(procs)
-		tr := newTrainer(t, "", nil)
-		runTo(t, tr, 4)
-		runtime.GOMAXPROCS(old)
-		got := hashParameters(tr.model)
-		if want == "" {
-			want = got
-		}
-		if got != want {
-			t.Errorf("GOMAXPROCS %d gives weights %s, 1 gives %s", procs, got, want)
+	for _, change := range []func(*Config){nil, func(c *Config) {
+		c.Batches, c.Accumulate, c.R3F = batchHomogeneous, 2, R3F{Lambda: 1, Noise: "normal", SpectralNorm: true}
+	}} {
+		var want string
+		for _, procs := range []int{1, 2, 5} {
+			old := runtime.GOMAXPROCS(procs)
+			tr := newTrainer(t, "", change)
+			runTo(t, tr, 4)
+			runtime.GOMAXPROCS(old)
+			got := hashParameters(tr.model)
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("GOMAXPROCS %d gives weights %s, 1 gives %s", procs, got, want)
+			}
 		}
 	}
 }

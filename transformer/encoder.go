@@ -80,18 +80,24 @@ func NewEncoder(c Config, key device.Key) *Encoder {
 // key, dropout is on and the key decides its masks; without, it is off. Encode panics
 // if a sequence is longer than the encoder has positions.
 func (e *Encoder) Encode(scope *autograd.Scope, b *Batch, dropout *device.Key) *autograd.Tensor {
+	return e.EncodeWords(scope, b, nil, dropout)
+}
+
+// EncodeWords is Encode with the word embeddings [T, hidden] replaced by what words makes
+// of them, before positions and types are added: noise, for instance. Nil changes nothing.
+func (e *Encoder) EncodeWords(scope *autograd.Scope, b *Batch, words func(*autograd.Tensor) *autograd.Tensor, dropout *device.Key) *autograd.Tensor {
 	b.check(e.Config)
-	return e.encode(scope, b, len(e.Layers), dropout)
+	return e.encode(scope, b, len(e.Layers), words, dropout)
 }
 
 // encode returns the output of the first n layers. The frames are nested, not one
 // behind the other, so that a layer's input goes back when the layer is done.
-func (e *Encoder) encode(scope *autograd.Scope, b *Batch, n int, dropout *device.Key) *autograd.Tensor {
+func (e *Encoder) encode(scope *autograd.Scope, b *Batch, n int, words func(*autograd.Tensor) *autograd.Tensor, dropout *device.Key) *autograd.Tensor {
 	return scope.Frame(func() *autograd.Tensor {
 		if n == 0 {
-			return e.Embeddings.forward(scope, b, e.Config, dropout)
+			return e.Embeddings.forward(scope, b, e.Config, words, dropout)
 		}
-		x := e.encode(scope, b, n-1, dropout)
+		x := e.encode(scope, b, n-1, words, dropout)
 		var key *device.Key
 		if dropout != nil {
 			k := dropout.FoldInt(n - 1)
@@ -101,13 +107,16 @@ func (e *Encoder) encode(scope *autograd.Scope, b *Batch, n int, dropout *device
 	})
 }
 
-func (e *Embeddings) forward(scope *autograd.Scope, b *Batch, c Config, dropout *device.Key) *autograd.Tensor {
+func (e *Embeddings) forward(scope *autograd.Scope, b *Batch, c Config, words func(*autograd.Tensor) *autograd.Tensor, dropout *device.Key) *autograd.Tensor {
 	first := int32(c.firstPosition())
 	positions := make([]int32, len(b.Positions))
 	for i, p := range b.Positions {
 		positions[i] = first + p
 	}
 	word := e.Word.Forward(rows(scope, b.IDs))
+	if words != nil {
+		word = words(word)
+	}
 	position := e.Position.Forward(rows(scope, positions))
 	var kind *autograd.Tensor
 	if b.Types == nil {

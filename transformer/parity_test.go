@@ -204,12 +204,12 @@ func TestLayersDropOnTheirOwn(t *testing.T) {
 		l.Down.Weight = nn.Constant(0, 32, c.IntermediateSize)
 	}
 	key := autograd.NewKey(2)
-	one := e.encode(nil, Pack(make([]int32, 8)), 1, &key).Float32s()
-	two := e.encode(nil, Pack(make([]int32, 8)), 2, &key).Float32s()
+	one := e.encode(nil, Pack(make([]int32, 8)), 1, nil, &key).Float32s()
+	two := e.encode(nil, Pack(make([]int32, 8)), 2, nil, &key).Float32s()
 	if slices.Equal(one, two) {
 		t.Error("both layers drop the same")
 	}
-	if again := e.encode(nil, Pack(make([]int32, 8)), 1, &key).Float32s(); !slices.Equal(one, again) {
+	if again := e.encode(nil, Pack(make([]int32, 8)), 1, nil, &key).Float32s(); !slices.Equal(one, again) {
 		t.Error("the same key drops differently")
 	}
 }

@@ -88,6 +88,16 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -dropout 1", "-dropout 1: want at least 0 and less than 1"},
 		{"prefinetune -dropout nan", "-dropout NaN: want at least 0"},
 		{"prefinetune -seed -1", `"-1"`},
+		{"prefinetune -accumulate 0", "-accumulate 0: want 1 to"},
+		{"prefinetune -cap 0", "-cap 0: want 1 to"},
+		{"prefinetune -temperature nan", "-temperature NaN: want a positive number"},
+		{"prefinetune -r3f nan", "-r3f NaN: want a number that is not negative"},
+		{"prefinetune -r3f-eps 0", "-r3f-eps 0: want a positive number"},
+		{"prefinetune -batches mixed", "want batch-heterogeneous or batch-homogeneous or dataset-homogeneous"},
+		{"prefinetune -mean rows", "want examples or tasks"},
+		{"prefinetune -weights topic", `"topic": want TASK=WEIGHT`},
+		{"prefinetune -weights topic=1,topic=2", "topic has two weights"},
+		{"prefinetune -loss-weights topic=-1", `"topic=-1": want a number that is not negative`},
 		{"bench", "what is to be measured? There is: gemm"},
 		{"bench gem", "what is to be measured? There is: gemm"},
 		{"bench gemm 128", `unexpected argument "128"`},
@@ -152,6 +162,9 @@ func TestImpossibleRuns(t *testing.T) {
 		says []string
 	}{
 		{[]string{"-hidden", "16000", "-layers", "900"}, []string{"parameters"}},
+		{[]string{"-temperature", "2", "-cap", "10"}, []string{"Temperature and Cap"}},
+		{[]string{"-weights", "topic=1"}, []string{"Weights has none for task"}},
+		{[]string{"-loss-weights", "nobody=1"}, []string{"LossWeights names nobody"}},
 		{[]string{"-vocab", "100"}, []string{"-vocab", "100"}},
 		{[]string{"-tokens", "512", "-max-length", "600"}, []string{"600", "512"}},
 		{[]string{"-init", broken}, []string{"-init", filepath.Join(broken, "model.safetensors"), "header"}},
@@ -169,6 +182,26 @@ func TestImpossibleRuns(t *testing.T) {
 		status, _, errs := muppet(context.Background(), args...)
 		want(t, strings.Join(c.args, " "), status, 1, errs, c.says...)
 	}
+}
+
+// TestRecipeFlags trains with every option of the recipe, and again without one of them.
+func TestRecipeFlags(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	args := quick(out, "-few-shot-seeds", "0", "-batches", "batch-homogeneous", "-temperature", "2", "-accumulate", "2", "-scaling", "none",
+		"-loss-weights", "topic=2", "-mean", "tasks", "-r3f", "0.5", "-r3f-noise", "normal", "-r3f-eps", "0.001", "-r3f-different-masks", "-r4f", "-non-finite", "skip")
+	status, printed, errs := muppet(context.Background(), args...)
+	want(t, "every option", status, 0, printed+errs, "Scores after 4 steps", "asked", "realised", "epochs", "steps of at most 1024 tokens")
+	page, err := os.ReadFile(filepath.Join(out, "report.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "report", 0, 0, string(page), "4 of 2 batches of at most 512 tokens", "batch-homogeneous", "by size to the power 1/2", "cross entropy · weights topic=2, mean over tasks",
+		"λ 0.5, normal noise of ε 0.001, different masks; heads spectrally normalised", "R3F divergence", "Epochs")
+	status, _, errs = muppet(context.Background(), quick(out)...)
+	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",
+		"sampling is by size", "mean over tasks there", "R3F is λ 0.5", "non-finite policy is skip there, stop here")
+	status, printed, errs = muppet(context.Background(), quick(filepath.Join(t.TempDir(), "x"), "-dry-run", "-weights", "topic=3,sentiment=1,entailment=0,question=0,facts=0,home=0,next=0,reading=0")...)
+	want(t, "weights", status, 0, printed+errs, "75.00%", "25.00%", "0.00%")
 }
 
 func TestEmbeddedRun(t *testing.T) {

@@ -75,12 +75,14 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.Float64Var(&f.dropout, "dropout", 0, "probability of dropout in a fresh encoder (default 0, 0.1)")
 	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 2500, 6000)")
 	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 1024, 4096)")
+	set.IntVar(&f.cfg.Accumulate, "accumulate", 1, "batches whose gradients make one update")
 	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128, or 256 for -tasks with -init)")
 	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 7e-4, or 1e-5 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
+	recipeFlags(set, &f.cfg)
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
 	if done, err := parse(set, prefinetuneUsage, args, 0, stdout); done || err != nil {
 		return nil, err
@@ -102,7 +104,7 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 		value, least, most int
 	}{
 		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20},
-		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"max-length", f.cfg.MaxLength, 16, 1e6},
+		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"accumulate", f.cfg.Accumulate, 1, 1e6}, {"cap", f.cfg.Cap, 1, 1e9}, {"max-length", f.cfg.MaxLength, 16, 1e6},
 		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9},
 		{"few-shot-seeds", f.fewShotSeeds, 0, 1000},
 	} {
@@ -110,11 +112,15 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
 		}
 	}
-	if given["lr"] && !(f.cfg.LR > 0 && f.cfg.LR <= math.MaxFloat64) { // not so for NaN
-		return fmt.Errorf("-lr %g: want a positive number", f.cfg.LR)
+	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps} {
+		if given[name] && !(v > 0 && v <= math.MaxFloat64) { // not so for NaN
+			return fmt.Errorf("-%s %g: want a positive number", name, v)
+		}
 	}
-	if d := f.cfg.WeightDecay; given["weight-decay"] && !(d >= 0 && d <= math.MaxFloat64) {
-		return fmt.Errorf("-weight-decay %g: want a number that is not negative", d)
+	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda} {
+		if given[name] && !(v >= 0 && v <= math.MaxFloat64) {
+			return fmt.Errorf("-%s %g: want a number that is not negative", name, v)
+		}
 	}
 	if given["dropout"] && !(f.dropout >= 0 && f.dropout < 1) {
 		return fmt.Errorf("-dropout %g: want at least 0 and less than 1", f.dropout)

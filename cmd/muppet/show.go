@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -62,10 +63,12 @@ func newProgress(w io.Writer) *progress { return &progress{w: w, redraw: isTermi
 
 func (p *progress) step(s prefinetune.Progress) {
 	const decay = 0.95
-	if p.loss == 0 {
-		p.loss = s.Loss
+	if !math.IsNaN(s.Loss) { // of a step that was skipped
+		if p.loss == 0 {
+			p.loss = s.Loss
+		}
+		p.loss = decay*p.loss + (1-decay)*s.Loss
 	}
-	p.loss = decay*p.loss + (1-decay)*s.Loss
 	every := 10 * time.Second
 	if p.redraw {
 		every = 200 * time.Millisecond
@@ -104,9 +107,9 @@ func printCounts(w io.Writer, counts []prefinetune.TaskCount, cfg prefinetune.Co
 		examples += c.Train
 		tokens += c.Tokens
 	}
-	perStep := float64(cfg.TokensPerBatch) * float64(examples) / float64(max(tokens, 1))
+	perStep := float64(cfg.TokensPerBatch*cfg.Accumulate) * float64(examples) / float64(max(tokens, 1))
 	fmt.Fprintf(w, "%d tasks, %d training examples, %d tokens; %d steps of at most %d tokens are about %.1f epochs\n",
-		len(counts), examples, tokens, cfg.Steps, cfg.TokensPerBatch, perStep*float64(cfg.Steps)/float64(max(examples, 1)))
+		len(counts), examples, tokens, cfg.Steps, cfg.TokensPerBatch*cfg.Accumulate, perStep*float64(cfg.Steps)/float64(max(examples, 1)))
 	if !all {
 		return
 	}
@@ -138,8 +141,8 @@ A dry run: nothing was trained, nothing written.
 // printScores shows every task's dev score beside the baselines'.
 func printScores(w io.Writer, r *prefinetune.Result) {
 	fmt.Fprintf(w, "\nScores after %d steps (%s of training in this call)\n", r.Steps, r.Elapsed.Round(time.Second))
-	t := table{left: map[int]bool{0: true, 1: true, 3: true, 9: true}}
-	t.row("task", "family", "seen", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
+	t := table{left: map[int]bool{0: true, 1: true, 6: true, 12: true}}
+	t.row("task", "family", "seen", "asked", "realised", "epochs", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
 	beaten := 0
 	for i, s := range r.Scores {
 		mark := ""
@@ -147,12 +150,17 @@ func printScores(w io.Writer, r *prefinetune.Result) {
 			mark = "*"
 			beaten++
 		}
-		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), s.Metric, fmt.Sprint(s.N),
+		mix := r.Report.Mix[i]
+		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), fmt.Sprintf("%.1f%%", 100*mix.Asked), fmt.Sprintf("%.1f%%", 100*mix.Realised),
+			fmt.Sprintf("%.2f", mix.Epochs), s.Metric, fmt.Sprint(s.N),
 			score(s.Majority), score(s.BagOfWords), score(s.Ours), score(s.StdErr), mark)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "seen: training examples sampled; dev: examples scored; s.e.: standard error of ours\n"+
+	fmt.Fprintf(w, "seen: training examples sampled; asked, realised: share of all, as it should be and as it was; dev: examples scored; s.e.: standard error of ours\n"+
 		"* better than the majority baseline by more than two standard errors: %d of %d tasks\n", beaten, len(r.Scores))
+	if r.Skipped > 0 {
+		fmt.Fprintf(w, "%d steps were skipped: loss or gradient was not finite\n", r.Skipped)
+	}
 	if r.Choiceless > 0 {
 		fmt.Fprintf(w, "%d sampled examples had nothing to choose among and cost 0\n", r.Choiceless)
 	}

@@ -27,6 +27,9 @@ type Report struct {
 	Dev      []Score   // one row a task
 	Loss     Curve     // the total over the steps
 	TaskLoss []Curve   // one curve a task, named after it
+	Grad     Curve     // norm of all parameters' gradient
+	TaskGrad []Curve   // norm of a task's gradient at the encoder's output, one curve a task
+	KL       Curve     // R3F's divergence
 	Rate     Curve     // learning rate
 	Speed    Curve     // tokens per second
 	FewShot  []FewShot
@@ -41,6 +44,7 @@ type Mix struct {
 	Rows         int     // training examples that the task has
 	Asked        float64 // share of the examples asked for, in [0, 1]
 	Realised     float64 // share of the examples seen, in [0, 1]
+	Epochs       float64 // passes over the task's examples
 }
 
 // A Score is a task's result on its dev split. NaN stands for a value there is not.
@@ -78,6 +82,7 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 	"thousands": func(n int) string {
 		return thousands(float64(n))
 	},
+	"epochs":  epochs,
 	"bar":     bar,
 	"strip":   strip,
 	"dots":    dots,
@@ -91,7 +96,7 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 
 // WriteHTML writes the page. It panics if a curve has not one value for each step.
 func (r *Report) WriteHTML(w io.Writer) error {
-	for _, c := range append([]Curve{r.Loss, r.Rate, r.Speed}, r.TaskLoss...) {
+	for _, c := range slices.Concat([]Curve{r.Loss, r.Rate, r.Speed, r.Grad, r.KL}, r.TaskLoss, r.TaskGrad) {
 		if len(c.Steps) != len(c.Values) {
 			panic(fmt.Sprintf("report: curve %q has %d steps and %d values", c.Name, len(c.Steps), len(c.Values)))
 		}
@@ -164,6 +169,14 @@ func percent(v float64) string {
 		return "–"
 	}
 	return strings.Replace(strconv.FormatFloat(100*v, 'f', 1, 64), "-", "−", 1)
+}
+
+// epochs prints a number of passes.
+func epochs(v float64) string {
+	if !finite(v) {
+		return "–"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
 // thousands separates the digits of a whole number by thin spaces.

@@ -39,7 +39,7 @@ func sample() *Report {
 	}
 	for _, t := range tasks {
 		share := float64(t.rows) / 4940
-		rep.Mix = append(rep.Mix, Mix{t.name, t.family, t.rows, share, share * (0.95 + 0.1*r.Float64())})
+		rep.Mix = append(rep.Mix, Mix{t.name, t.family, t.rows, share, share * (0.95 + 0.1*r.Float64()), 1.25})
 		metric := "accuracy"
 		if t.family == "mrc" {
 			metric = "em_f1"
@@ -55,13 +55,16 @@ func sample() *Report {
 			c.Values = append(c.Values, max(v, 0))
 		}
 		rep.TaskLoss = append(rep.TaskLoss, c)
+		rep.TaskGrad = append(rep.TaskGrad, c)
 	}
 	for s := 1; s <= 600; s++ {
 		f := float64(s)
-		for _, c := range []*Curve{&rep.Loss, &rep.Rate, &rep.Speed} {
+		for _, c := range []*Curve{&rep.Loss, &rep.Rate, &rep.Speed, &rep.Grad, &rep.KL} {
 			c.Steps = append(c.Steps, s)
 		}
 		rep.Loss.Values = append(rep.Loss.Values, 0.35+0.7*math.Exp(-f/150)+0.05*r.NormFloat64())
+		rep.Grad.Values = append(rep.Grad.Values, 0.3+0.1*r.Float64())
+		rep.KL.Values = append(rep.KL.Values, 1e-3*math.Exp(-f/150))
 		rep.Rate.Values = append(rep.Rate.Values, 1e-3*min(f/36, (600-f)/564))
 		rep.Speed.Values = append(rep.Speed.Values, 21000+900*r.NormFloat64())
 	}
@@ -112,10 +115,10 @@ func TestPage(t *testing.T) {
 	if tags["script"] > 0 || tags["link"] > 0 || strings.Contains(page, "http") {
 		t.Error("the page reaches out")
 	}
-	if n := strings.Count(text, hostile); n != 3 { // dev, loss, mix
+	if n := strings.Count(text, hostile); n != 4 { // dev, loss, gradients, mix
 		t.Errorf("the hostile name stands %d times in the page's text", n)
 	}
-	for _, want := range append(r.Summary, "7 of 8 tasks", "em_f1", "Tokens per second", "instruction set") {
+	for _, want := range append(r.Summary, "7 of 8 tasks", "em_f1", "Tokens per second", "instruction set", "Gradient norm", "R3F divergence", "Epochs", "1.25") {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -132,7 +135,7 @@ func TestPartial(t *testing.T) {
 		"hostile name": {Name: hostile},
 		"one step":     {Loss: Curve{Steps: []int{7}, Values: []float64{0}}, Rate: Curve{Steps: []int{0}, Values: []float64{1e-30}}},
 		"gaps": {Loss: Curve{Steps: []int{1, 2, 3}, Values: []float64{nan, inf, -inf}}, Speed: Curve{Steps: []int{1, 2, 3}, Values: []float64{1e300, nan, -5}},
-			Mix: []Mix{{Realised: nan, Asked: inf}}, Dev: []Score{{Majority: nan, BagOfWords: nan, Ours: nan, StdErr: inf}}},
+			Mix: []Mix{{Realised: nan, Asked: inf, Epochs: inf}}, Dev: []Score{{Majority: nan, BagOfWords: nan, Ours: nan, StdErr: inf}}},
 		"one seed": {FewShot: []FewShot{{hostile, hostile, 1, 0.5}}},
 	} {
 		page := r.HTML()

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/muppet-go/muppet/prefinetune"
+)
+
+// recipeFlags are the settings of a run that the paper compares or leaves open.
+func recipeFlags(set *flag.FlagSet, c *prefinetune.Config) {
+	oneOf := func(v *string, name, usage string, values ...string) {
+		*v = values[0]
+		set.Var(&choice{v, values}, name, usage+": `one` of "+strings.Join(values, ", "))
+	}
+	oneOf(&c.Batches, "batches", "what a batch is made of", "batch-heterogeneous", "batch-homogeneous", "dataset-homogeneous")
+	set.Float64Var(&c.Temperature, "temperature", 0, "sample a task in proportion to its size to the power 1/`T` (default: to its size)")
+	set.IntVar(&c.Cap, "cap", 0, "sample a task in proportion to its size, or to `n` if that is less")
+	set.Var(weights{&c.Weights}, "weights", "sample tasks in proportion to these `weights`, TASK=W,TASK=W,..., one for every task")
+	oneOf(&c.Scaling, "scaling", "what an example's loss is divided by", "log n", "none")
+	set.Var(weights{&c.LossWeights}, "loss-weights", "factors of the losses, TASK=W,..., of 1 for the `tasks` that are not named")
+	oneOf(&c.Mean, "mean", "what the loss of an update is the mean over", "examples", "tasks")
+	set.Float64Var(&c.R3F.Lambda, "r3f", 0, "weight λ of R3F's divergence between passes with and without noise; 0: no R3F")
+	set.Float64Var(&c.R3F.Eps, "r3f-eps", 1e-5, "size of R3F's noise")
+	oneOf(&c.R3F.Noise, "r3f-noise", "distribution of R3F's noise", "uniform", "normal")
+	set.BoolVar(&c.R3F.DifferentMasks, "r3f-different-masks", false, "give R3F's two passes different dropout masks")
+	set.BoolVar(&c.R3F.SpectralNorm, "r4f", false, "normalise the last layer of every head by its largest singular value")
+	oneOf(&c.NonFinite, "non-finite", "what to do about a loss or gradient that is not finite", "stop", "skip")
+}
+
+// choice is a flag of one of several values.
+type choice struct {
+	value  *string
+	values []string
+}
+
+func (c *choice) String() string {
+	if c.value == nil { // as package flag asks for of the zero value
+		return ""
+	}
+	return *c.value
+}
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.values, s) {
+		return fmt.Errorf("want %s", strings.Join(c.values, " or "))
+	}
+	*c.value = s
+	return nil
+}
+
+// weights is a flag of numbers by task.
+type weights struct{ values *map[string]float64 }
+
+func (w weights) String() string {
+	var s []string
+	if w.values != nil {
+		for _, name := range slices.Sorted(maps.Keys(*w.values)) {
+			s = append(s, fmt.Sprintf("%s=%g", name, (*w.values)[name]))
+		}
+	}
+	return strings.Join(s, ",")
+}
+
+func (w weights) Set(s string) error {
+	values := map[string]float64{}
+	for _, part := range strings.Split(s, ",") {
+		i := strings.LastIndex(part, "=")
+		if i < 1 {
+			return fmt.Errorf("%q: want TASK=WEIGHT", part)
+		}
+		v, err := strconv.ParseFloat(part[i+1:], 64)
+		if err != nil || !(v >= 0 && v <= math.MaxFloat32) {
+			return fmt.Errorf("%q: want a number that is not negative", part)
+		}
+		if _, ok := values[part[:i]]; ok {
+			return fmt.Errorf("%s has two weights", part[:i])
+		}
+		values[part[:i]] = v
+	}
+	*w.values = values
+	return nil
+}

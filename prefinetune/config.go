@@ -1,0 +1,273 @@
+package prefinetune
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muppet-go/muppet/prefinetune/task"
+)
+
+// Config has the settings of a run. The zero value of a field means its default, and
+// the zero Config the paper's recipe.
+type Config struct {
+	Steps          int     `json:"steps"`            // updates; default 1000
+	TokensPerBatch int     `json:"tokens_per_batch"` // upper bound; default 4096
+	Accumulate     int     `json:"accumulate"`       // batches whose gradients make one update; default 1
+	MaxLength      int     `json:"max_length"`       // tokens of a sequence; default: what the encoder has positions for
+	LR             float64 `json:"lr"`               // peak learning rate; default 5e-4
+	WarmUp         int     `json:"warm_up"`          // steps; default 6 % of Steps; negative for none
+	WeightDecay    float64 `json:"weight_decay"`     // default 0.01; negative for none
+	ClipNorm       float64 `json:"clip_norm"`        // default 1; negative for none
+	Seed           uint64  `json:"seed"`
+
+	// Batches is "batch-heterogeneous" (default: every batch mixes the tasks),
+	// "batch-homogeneous" (the batches of an update are of one task, the updates shuffled) or
+	// "dataset-homogeneous" (one task after another, in their order, pass after pass).
+	Batches string `json:"batches"`
+
+	// How often a task's examples come. Without any of the three that is by nature: in
+	// proportion to its number n of examples. At most one may be set. With Temperature T
+	// the share is in proportion to n^(1/T), with Cap to min(n, Cap), with Weights, which
+	// must name every task, to its weight.
+	Temperature float64            `json:"temperature"`
+	Cap         int                `json:"cap"`
+	Weights     map[string]float64 `json:"weights"`
+
+	// The loss. Scaling is "log n" (default: an example's cross entropy is divided by the
+	// log of the number of its choices) or "none". LossWeights are factors on top, by task;
+	// 1 for one that is not named. Mean is over "examples" (default) or "tasks": then every
+	// task in an update counts alike, however many examples it has there.
+	Scaling     string             `json:"scaling"`
+	LossWeights map[string]float64 `json:"loss_weights"`
+	Mean        string             `json:"mean"`
+
+	R3F R3F `json:"r3f"`
+
+	// NonFinite is what to do when a loss or a gradient is NaN or infinite: "stop"
+	// (default) ends the run with an error, "skip" makes no update from those examples and
+	// stops only after ten such steps in a row. Either names tasks and examples.
+	NonFinite string `json:"non_finite"`
+
+	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
+	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
+	Progress        func(Progress) `json:"-"` // told about every step
+	Warn            func(string)   `json:"-"` // told what a person should know
+}
+
+// R3F has the settings of the regularisation of that name (Aghajanyan et al., "Better
+// Fine-Tuning by Reducing Representational Collapse", arXiv 2008.03156). A second
+// pass sees the word embeddings with noise added, and to the loss comes
+//
+//	Lambda · mean over examples of KL(p‖q) + KL(q‖p)
+//
+// with p and q the distributions over an example's choices in the two passes (for
+// a span the mean of start and end). It is not divided by log n: the paper does
+// not say that it should be. Both passes are differentiated, as the formula has it;
+// fairseq's program for sentences leaves out the embeddings' part in the second.
+type R3F struct {
+	Lambda         float64 `json:"lambda"`          // 0: no R3F
+	Eps            float64 `json:"eps"`             // the noise is from N(0, Eps²) or U(-Eps, Eps); default 1e-5
+	Noise          string  `json:"noise"`           // "uniform" (default) or "normal"
+	DifferentMasks bool    `json:"different_masks"` // the passes have dropout masks of their own, as in fairseq
+
+	// SpectralNorm makes it R4F: the weights of every head's last layer are divided by
+	// their largest singular value. It needs no Lambda.
+	SpectralNorm bool `json:"spectral_norm"`
+}
+
+const (
+	heterogeneous      = "batch-heterogeneous"
+	batchHomogeneous   = "batch-homogeneous"
+	datasetHomogeneous = "dataset-homogeneous"
+)
+
+// validate refuses what no run can be made with. Zero stands for a default.
+func (c Config) validate(tasks []*task.Task) error {
+	const most = 1_000_000_000
+	for _, n := range []struct {
+		name         string
+		value, least int
+	}{
+		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"Accumulate", c.Accumulate, 0}, {"MaxLength", c.MaxLength, 0},
+		{"CheckpointEvery", c.CheckpointEvery, 0}, {"WarmUp", c.WarmUp, -most}, {"Cap", c.Cap, 0},
+	} {
+		if n.value < n.least || n.value > most {
+			return fmt.Errorf("prefinetune: %s is %d; want %d to %d", n.name, n.value, n.least, most)
+		}
+	}
+	for _, x := range []struct {
+		name  string
+		value float64
+	}{
+		{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"Temperature", c.Temperature},
+		{"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
+	} {
+		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
+			return fmt.Errorf("prefinetune: %s is %g; want a finite number", x.name, x.value)
+		}
+		if x.value < 0 && x.name != "WeightDecay" && x.name != "ClipNorm" {
+			return fmt.Errorf("prefinetune: %s is %g; want a positive number", x.name, x.value)
+		}
+	}
+	for _, s := range []struct {
+		name, value string
+		allowed     []string
+	}{
+		{"Batches", c.Batches, []string{heterogeneous, batchHomogeneous, datasetHomogeneous}},
+		{"Scaling", c.Scaling, []string{"log n", "none"}},
+		{"Mean", c.Mean, []string{"examples", "tasks"}},
+		{"R3F.Noise", c.R3F.Noise, []string{"uniform", "normal"}},
+		{"NonFinite", c.NonFinite, []string{"stop", "skip"}},
+	} {
+		if s.value != "" && !slices.Contains(s.allowed, s.value) {
+			return fmt.Errorf("prefinetune: %s is %q; want %s", s.name, s.value, strings.Join(s.allowed, " or "))
+		}
+	}
+	if set := c.samplings(); len(set) > 1 {
+		return fmt.Errorf("prefinetune: %s are set; want one way of sampling", strings.Join(set, " and "))
+	}
+	return c.validateWeights(tasks)
+}
+
+func (c Config) samplings() (set []string) {
+	if c.Temperature != 0 {
+		set = append(set, "Temperature")
+	}
+	if c.Cap != 0 {
+		set = append(set, "Cap")
+	}
+	if len(c.Weights) > 0 {
+		set = append(set, "Weights")
+	}
+	return set
+}
+
+func (c Config) validateWeights(tasks []*task.Task) error {
+	known := map[string]bool{}
+	for _, t := range tasks {
+		known[t.Name] = true
+		if _, ok := c.Weights[t.Name]; !ok && len(c.Weights) > 0 {
+			return fmt.Errorf("prefinetune: Weights has none for task %s; 0 leaves it out", t.Name)
+		}
+	}
+	for _, w := range []struct {
+		name   string
+		values map[string]float64
+	}{{"Weights", c.Weights}, {"LossWeights", c.LossWeights}} {
+		for _, name := range slices.Sorted(maps.Keys(w.values)) {
+			if !known[name] {
+				return fmt.Errorf("prefinetune: %s names %s, and there is no such task", w.name, name)
+			}
+			if v := w.values[name]; !(v >= 0 && v <= math.MaxFloat32) {
+				return fmt.Errorf("prefinetune: %s[%s] is %g; want a finite number that is not negative", w.name, name, v)
+			}
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	setInt := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set := func(v *float64, d float64) {
+		if *v == 0 {
+			*v = d
+		}
+		*v = math.Max(*v, 0)
+	}
+	setString := func(v *string, d string) {
+		if *v == "" {
+			*v = d
+		}
+	}
+	setInt(&c.Steps, 1000)
+	setInt(&c.TokensPerBatch, 4096)
+	setInt(&c.Accumulate, 1)
+	setInt(&c.WarmUp, max(1, c.Steps*6/100))
+	c.WarmUp = max(c.WarmUp, 0)
+	setInt(&c.CheckpointEvery, max(50, c.Steps/10))
+	set(&c.LR, 5e-4)
+	set(&c.WeightDecay, 0.01)
+	set(&c.ClipNorm, 1)
+	setString(&c.Batches, heterogeneous)
+	setString(&c.Scaling, "log n")
+	setString(&c.Mean, "examples")
+	setString(&c.NonFinite, "stop")
+	set(&c.R3F.Eps, 1e-5)
+	setString(&c.R3F.Noise, "uniform")
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+	if c.Warn == nil {
+		c.Warn = func(string) {}
+	}
+	return c
+}
+
+// sampling says in words how often a task's examples come.
+func (c Config) sampling() string {
+	switch {
+	case c.Temperature != 0:
+		return fmt.Sprintf("by size to the power 1/%g", c.Temperature)
+	case c.Cap != 0:
+		return fmt.Sprintf("by size, capped at %d examples", c.Cap)
+	case len(c.Weights) > 0:
+		return "by fixed weights " + weightList(c.Weights)
+	}
+	return "natural (every example once an epoch)"
+}
+
+// loss says in words what is minimised.
+func (c Config) loss() string {
+	s := "cross entropy"
+	if c.Scaling == "log n" {
+		s += " / log n"
+	}
+	if len(c.LossWeights) > 0 {
+		s += " · weights " + weightList(c.LossWeights)
+	}
+	return s + ", mean over " + c.Mean
+}
+
+// words says how a run is regularised.
+func (r R3F) words() string {
+	parts := []string{}
+	if r.Lambda > 0 {
+		masks := "same"
+		if r.DifferentMasks {
+			masks = "different"
+		}
+		parts = append(parts, fmt.Sprintf("λ %g, %s noise of ε %g, %s masks", r.Lambda, r.Noise, r.Eps, masks))
+	}
+	if r.SpectralNorm {
+		parts = append(parts, "heads spectrally normalised")
+	}
+	if len(parts) == 0 {
+		return "off"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func weightList(weights map[string]float64) string {
+	var s []string
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		s = append(s, fmt.Sprintf("%s=%g", name, weights[name]))
+	}
+	return strings.Join(s, ", ")
+}
+
+// Progress is what a step tells.
+type Progress struct {
+	Step, Steps     int
+	Loss            float64 // of this step's examples; NaN for a step that was skipped
+	LR, GradNorm    float64
+	TokensPerSecond float64 // since the start or the last resume
+	Remaining       time.Duration
+}
