@@ -196,5 +196,10 @@ func copyAll[T element](dst, src []T) {
 		copy(dst, src)
 		return
 	}
+	copyParts(dst, src)
+}
+
+// copyParts is apart for its closure, which costs an object.
+func copyParts[T element](dst, src []T) {
 	parallel.Range(len(dst), grain, func(lo, hi int) { copy(dst[lo:hi], src[lo:hi]) })
 }

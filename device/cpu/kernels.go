@@ -21,8 +21,8 @@ type kernels[T float] struct {
 	fill                 func(dst []T, s T)
 	uniform              func(dst []T, keyLo, keyHi, start uint64)
 
-	sum, sumSquares, maxOf func(x []T) T
-	dot                    func(a, b []T) T
+	sum, sumSquares, maxOf, minOf func(x []T) T
+	dot                           func(a, b []T) T
 
 	logSumExpRows     func(dst, x []T, cols int)
 	layerNormRows     func(y, mean, rstd, x, gamma, beta []T, eps float64)
@@ -55,7 +55,7 @@ var single = kernels[float32]{
 	selects: simd.SSelect, mulAdd: simd.SMulAdd,
 	addScalar: simd.SAddScalar, mulScalar: simd.SMulScalar,
 	axpy: simd.SAxpy, fill: simd.SFill, uniform: simd.SUniform,
-	sum: simd.SSum, sumSquares: simd.SSumSquares, maxOf: simd.SMaxOf, dot: simd.SDot,
+	sum: simd.SSum, sumSquares: simd.SSumSquares, maxOf: simd.SMaxOf, minOf: minOf[float32], dot: simd.SDot,
 	logSumExpRows: simd.SLogSumExpRows, layerNormRows: simd.SLayerNormRows, layerNormGradRows: simd.SLayerNormGradRows,
 	gemm: simd.Sgemm, gemmSerial: simd.SgemmSerial, gemmBatched: simd.SgemmBatched,
 	gemmBFloat16: simd.SBgemm, gemmBFloat16Batched: simd.SBgemmBatched,
@@ -76,7 +76,7 @@ var double = kernels[float64]{
 	selects: simd.DSelect, mulAdd: simd.DMulAdd,
 	addScalar: simd.DAddScalar, mulScalar: simd.DMulScalar,
 	axpy: simd.DAxpy, fill: simd.DFill, uniform: simd.DUniform,
-	sum: simd.DSum, sumSquares: simd.DSumSquares, maxOf: simd.DMaxOf, dot: simd.DDot,
+	sum: simd.DSum, sumSquares: simd.DSumSquares, maxOf: simd.DMaxOf, minOf: minOf[float64], dot: simd.DDot,
 	logSumExpRows: simd.DLogSumExpRows, layerNormRows: simd.DLayerNormRows, layerNormGradRows: simd.DLayerNormGradRows,
 	gemm: simd.Dgemm, gemmSerial: simd.DgemmSerial, gemmBatched: simd.DgemmBatched,
 }

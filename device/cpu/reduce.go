@@ -41,7 +41,7 @@ func reduce[T float](k *kernels[T], op device.ReduceOp, dst, src device.Slice, o
 
 // reduceRows reduces rows of n > 0 contiguous elements.
 func reduceRows[T float](k *kernels[T], op device.ReduceOp, dst, src []T, rows, n int) {
-	one := [...]func(x []T) T{device.ReduceSum: k.sum, device.ReduceMax: k.maxOf, device.ReduceMin: minOf[T]}[op]
+	one := [...]func(x []T) T{device.ReduceSum: k.sum, device.ReduceMax: k.maxOf, device.ReduceMin: k.minOf}[op]
 	if n <= 4*grain || rows >= 16 {
 		parallel.Range(rows, rowsPerTask(n), func(lo, hi int) {
 			for r := lo; r < hi; r++ {

@@ -14,8 +14,8 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 		misuse("Strided", "%d and %d strides for %d dimensions", len(dstStride), len(srcStride), len(shape))
 	}
 	apart("Strided", dst, src)
-	var room [8]axis
-	s := strided{dst: dstOff, src: srcOff, axes: room[:0]}
+	s := &strided{dst: dstOff, src: srcOff}
+	s.axes = s.room[:0]
 	empty := false
 	for i, n := range shape {
 		sizes("Strided", n)
@@ -29,13 +29,13 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 	s.simplify()
 	switch typeOf("Strided", "dst", dst) {
 	case device.Float32:
-		copyStrided(&s, view[float32]("Strided", "dst", dst, dst.Len), view[float32]("Strided", "src", src, src.Len))
+		copyStrided(s, view[float32]("Strided", "dst", dst, dst.Len), view[float32]("Strided", "src", src, src.Len))
 	case device.Float64:
-		copyStrided(&s, view[float64]("Strided", "dst", dst, dst.Len), view[float64]("Strided", "src", src, src.Len))
+		copyStrided(s, view[float64]("Strided", "dst", dst, dst.Len), view[float64]("Strided", "src", src, src.Len))
 	case device.Int32:
-		copyStrided(&s, view[int32]("Strided", "dst", dst, dst.Len), view[int32]("Strided", "src", src, src.Len))
+		copyStrided(s, view[int32]("Strided", "dst", dst, dst.Len), view[int32]("Strided", "src", src, src.Len))
 	case device.BFloat16:
-		copyStrided(&s, view[uint16]("Strided", "dst", dst, dst.Len), view[uint16]("Strided", "src", src, src.Len))
+		copyStrided(s, view[uint16]("Strided", "dst", dst, dst.Len), view[uint16]("Strided", "src", src, src.Len))
 	}
 }
 
@@ -43,6 +43,7 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 type strided struct {
 	dst, src int
 	axes     []axis
+	room     [6]axis // for the axes, usually
 }
 
 type axis struct{ n, dst, src int }
@@ -110,6 +111,10 @@ func count(axes []axis) int {
 
 func copyStrided[T element](s *strided, dst, src []T) {
 	outer, inner := s.axes[:len(s.axes)-1], s.axes[len(s.axes)-1]
+	if len(outer) == 0 && inner.dst == 1 && inner.src == 1 {
+		copyAll(dst[s.dst:s.dst+inner.n], src[s.src:])
+		return
+	}
 	if inner.dst == 1 && inner.src != 1 && inner.src != 0 {
 		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n > 1 }); k >= 0 {
 			across := outer[k]
