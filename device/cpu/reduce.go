@@ -74,7 +74,7 @@ func minOf[T float](x []T) T {
 func reduceColumns[T float](k *kernels[T], op device.ReduceOp, dst, src []T, outer, n, inner int) {
 	const band = 2048
 	bands := (inner-1)/band + 1
-	partRows := max(32, grain/min(inner, band))
+	partRows := max(32, grain/min(inner, band), min((n+15)/16, 256)) // short parts cost a pass over the sums each
 	parts := (n-1)/partRows + 1
 	combine := [...]func(dst, a, b []T){
 		device.ReduceSum: k.binary[device.OpAdd], device.ReduceMax: k.binary[device.OpMax], device.ReduceMin: k.binary[device.OpMin],

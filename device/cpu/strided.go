@@ -151,28 +151,31 @@ func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
 	}
 }
 
-// transpose copies blocks in which down is contiguous in dst and across in src.
+// transpose copies blocks in which down is contiguous in dst and across in src. It goes
+// by few rows of src and long parts of them, in which the processor fetches ahead:
+// going down narrow columns took half as long again.
 func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
-	const width = 64
-	bands := (across.n-1)/width + 1
-	parallel.Range(count(outer)*bands, rowsPerTask(width*down.n), func(lo, hi int) {
+	const height, width = 32, 2048
+	columns, bands := (across.n-1)/width+1, (down.n-1)/height+1
+	parallel.Range(count(outer)*bands*columns, rowsPerTask(height*min(width, across.n)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			to, from := s.start(outer, i/bands)
-			first := i % bands * width
-			n := min(width, across.n-first)
-			to += first * across.dst
-			from += first
-			if down.src >= n && across.dst >= down.n {
+			to, from := s.start(outer, i/columns/bands)
+			left, top := i%columns*width, i/columns%bands*height
+			part := axis{min(height, down.n-top), 1, down.src}
+			n := min(width, across.n-left)
+			to += left*across.dst + top
+			from += left + top*down.src
+			if down.src >= n && across.dst >= part.n {
 				switch dst := any(dst).(type) {
 				case []float32:
-					simd.STranspose(down.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
+					simd.STranspose(part.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
 					continue
 				case []float64:
-					simd.DTranspose(down.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
+					simd.DTranspose(part.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
 					continue
 				}
 			}
-			transposeTiles(n, across.dst, down, dst, to, src, from)
+			transposeTiles(n, across.dst, part, dst, to, src, from)
 		}
 	})
 }
