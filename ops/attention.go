@@ -72,6 +72,28 @@ type attentionRule struct{ a *device.Attention }
 
 func (*attentionRule) Name() string { return "attention" }
 
+// FLOPs is 4·d for each pair of a query and a key that it sees, for the score and the
+// weighted value, and twice that of the gradients: as Dao counts ("FlashAttention-2", arXiv
+// 2307.08691), but for the scores that the backward pass computes again.
+func (r *attentionRule) FLOPs(_, _ []*Tensor, needs []bool) float64 {
+	pairs := 0
+	for s := 0; s < r.a.Queries.Count(); s++ {
+		nq, nk := r.a.Queries.Len(s), r.a.Keys.Len(s)
+		if !r.a.Causal {
+			pairs += nq * nk
+			continue
+		}
+		for i := 0; i < nq; i++ {
+			pairs += max(0, i+1+nk-nq)
+		}
+	}
+	flops := 4 * float64(r.a.Heads*r.a.HeadDim) * float64(pairs)
+	if needs != nil {
+		flops *= 2
+	}
+	return flops
+}
+
 func (r *attentionRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 	out, lse, in, dout := c.Saved[0], c.Saved[1], c.Saved[2:], grads[0]
 	result := make([]*Tensor, len(in))

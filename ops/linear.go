@@ -44,6 +44,11 @@ type linearRule struct{}
 
 func (linearRule) Name() string { return "linear" }
 
+// FLOPs are those of the products.
+func (linearRule) FLOPs(y, in []*Tensor, needs []bool) float64 {
+	return matmulRule{transB: true}.FLOPs(y, in, needs)
+}
+
 func (linearRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 	da, db := matmulRule{transB: true}.gradients(c, grads[0])
 	if !c.Needs[2] {

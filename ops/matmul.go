@@ -128,6 +128,25 @@ type matmulRule struct {
 
 func (matmulRule) Name() string { return "matmul" }
 
+// FLOPs is 2·batch·m·n·k of the product, and as much of each gradient.
+func (r matmulRule) FLOPs(y, in []*Tensor, needs []bool) float64 {
+	k := in[0].Dim(-1)
+	if r.transA {
+		k = in[0].Dim(-2)
+	}
+	flops := 2 * float64(y[0].Len()) * float64(k)
+	if needs == nil {
+		return flops
+	}
+	products := 0.0
+	for _, needed := range needs[:2] {
+		if needed {
+			products++
+		}
+	}
+	return products * flops
+}
+
 // For C = A·B: dA = dC·Bᵀ and dB = Aᵀ·dC; a transposed operand's gradient is the
 // transpose, and one that serves several products gets the sum.
 func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
