@@ -123,19 +123,33 @@ func argMax[T float](k *kernels[T], dst []int32, src []T, outer, n, inner int) {
 		})
 		return
 	}
-	parallel.Range(outer, rowsPerTask(n*inner), func(lo, hi int) {
-		for o := lo; o < hi; o++ {
-			at := dst[o*inner : (o+1)*inner]
-			rows := src[o*n*inner : (o+1)*n*inner]
-			clear(at)
+	const band = 2048 // columns
+	bands := (inner + band - 1) / band
+	parallel.Range(outer*bands, rowsPerTask(n*min(inner, band)), func(lo, hi int) {
+		memory := k.borrow(min(inner, band))
+		for i := lo; i < hi; i++ {
+			c := i % bands * band
+			at := dst[i/bands*inner+c:][:min(band, inner-c)]
+			row := func(r int) []T { return src[(i/bands*n+r)*inner+c:][:len(at)] }
+			best := memory.data[:len(at)]
+			copy(best, row(0))
 			for r := 1; r < n; r++ {
-				for c, x := range rows[r*inner : (r+1)*inner] {
-					if best := rows[int(at[c])*inner+c]; x > best || x != x && best == best {
-						at[c] = int32(r)
+				k.binary[device.OpMax](best, best, row(r))
+			}
+			for r := n - 1; r >= 0; r-- { // the first is written last; without branches
+				for c, x := range row(r) {
+					where := at[c]
+					if x == best[c] {
+						where = int32(r)
 					}
+					if x != x {
+						where = int32(r)
+					}
+					at[c] = where
 				}
 			}
 		}
+		k.giveBack(memory)
 	})
 }
 

@@ -116,7 +116,8 @@ func copyStrided[T element](s *strided, dst, src []T) {
 		return
 	}
 	if inner.dst == 1 && inner.src != 1 && inner.src != 0 {
-		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n > 1 }); k >= 0 {
+		const few = 8 // elements side by side in src, for which turning a block does not pay
+		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n >= few }); k >= 0 {
 			across := outer[k]
 			transpose(s, slices.Concat(outer[:k], outer[k+1:]), across, inner, dst, src)
 			return
@@ -125,11 +126,26 @@ func copyStrided[T element](s *strided, dst, src []T) {
 	// Runs along the last axis, cut if they are long.
 	cut := min(inner.n, grain)
 	cuts := (inner.n-1)/cut + 1
+	step := axis{1, 0, 0} // from one run to the next, mostly
+	if len(outer) > 0 {
+		step = outer[len(outer)-1]
+	}
 	parallel.Range(count(outer)*cuts, rowsPerTask(cut), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			to, from := s.start(outer, i/cuts)
-			skip := i % cuts * cut
-			copyRun(dst[to+skip*inner.dst:], src, from+skip*inner.src, min(cut, inner.n-skip), inner.dst, inner.src)
+		if cuts > 1 {
+			for i := lo; i < hi; i++ {
+				to, from := s.start(outer, i/cuts)
+				skip := i % cuts * cut
+				copyRun(dst[to+skip*inner.dst:], src, from+skip*inner.src, min(cut, inner.n-skip), inner.dst, inner.src)
+			}
+			return
+		}
+		for i := lo; i < hi; {
+			to, from := s.start(outer, i)
+			for end := min(hi, i+step.n-i%step.n); i < end; i++ {
+				copyRun(dst[to:], src, from, inner.n, inner.dst, inner.src)
+				to += step.dst
+				from += step.src
+			}
 		}
 	})
 }
