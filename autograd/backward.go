@@ -14,7 +14,7 @@ func Backward(y *Tensor, grads *Gradients) { backward(y, grads.add) }
 
 func backward(y *Tensor, leaf func(t, grad *Tensor, own bool)) {
 	if y.size != 1 {
-		panic(fmt.Sprintf("autograd: Backward of %s: want one element", y.describe()))
+		panic(fmt.Sprintf("autograd: Backward of %s: want one element (Grad and VJP take the gradient of a result of more)", y.describe()))
 	}
 	if !y.RequiresGrad() {
 		panic(fmt.Sprintf("autograd: Backward of %s, which does not depend on a tensor that requires gradients", y.describe()))

@@ -88,14 +88,6 @@ var labelProgram = device.NewProgram("labels", 2, func(b *builder, in ...value) 
 	return []value{b.Select(b.Less(label, b.Param(0)), index, b.Const(math.MaxInt32)), b.LessEqual(b.Const(0), label)}
 })
 
-// castData returns x in another type, without recording, for an operation that has like
-// among its inputs.
-func castData(x *Tensor, dtype device.DType, like *Tensor) *Tensor {
-	y := autograd.Make(dtype, x.Shape(), x, like)
-	y.Device().Cast(y.Slice(), x.Slice())
-	return y
-}
-
 // counted returns x where counts is not 0, and 0 elsewhere even if x is NaN there.
 func counted(counts, x *Tensor) *Tensor { return run(countedProgram, nil, nil, counts, x) }
 
