@@ -11,7 +11,7 @@ import (
 // AttentionConfig says how rows attend to each other.
 type AttentionConfig struct {
 	Heads   int
-	Causal  bool       // a query sees no later key
+	Causal  bool       // a query sees no later key; but see SelfAttention
 	Dropout float64    // probability that an attention weight is dropped
 	Key     device.Key // of the dropout's mask
 }
@@ -20,6 +20,9 @@ type AttentionConfig struct {
 // packed batch (Vaswani et al., arXiv 1706.03762). qkv [T, 3·d] has queries, keys and
 // values side by side, each with its heads side by side; the result is [T, d]. No
 // row is padding, and no score matrix is kept.
+//
+// Of what a query does not see, only a NaN or an infinity in a later value of its segment
+// may reach it, as in PyTorch: the weight is 0, and 0·NaN is NaN.
 func SelfAttention(qkv *Tensor, segs *device.Segments, cfg AttentionConfig) *Tensor {
 	if len(qkv.Shape()) != 2 || qkv.Dim(0) != segs.Total() || !segs.Consecutive() || cfg.Heads < 1 || qkv.Dim(1)%(3*cfg.Heads) != 0 {
 		panic(fmt.Sprintf("ops: SelfAttention: qkv %s, %v, %d heads", shapes(list(qkv)), segs, cfg.Heads))

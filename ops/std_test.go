@@ -3,7 +3,9 @@ package ops_test
 import (
 	"fmt"
 	"math"
+	"testing"
 
+	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/ops"
 )
 
@@ -29,5 +31,18 @@ func init() {
 				torch: fmt.Sprintf("x[0].std(%s, correction=%d)", dim, correction),
 			})
 		}
+	}
+}
+
+// TestStdOfEqual: PyTorch's gradient of no deviation is 0, and of one element's, unbiased,
+// NaN.
+func TestStdOfEqual(t *testing.T) {
+	x := autograd.New([]float32{2, 2, 2}).RequireGrad()
+	y := ops.Std(x, 1)
+	y.Backward()
+	near(t, "deviation", y.Float64s(), []float64{0}, 0)
+	near(t, "gradient", x.Grad().Float64s(), []float64{0, 0, 0}, 0)
+	if v := ops.Std(autograd.New([]float32{2}), 1).Item(); !math.IsNaN(v) {
+		t.Errorf("of one element: %v", v)
 	}
 }
