@@ -12,7 +12,7 @@ type float interface{ float32 | float64 }
 // kernels are the functions of package simd for one element type, so that
 // everything above them is written once.
 type kernels[T float] struct {
-	unary  [device.NumOps]func(dst, x []T)
+	unary  [numOps]func(dst, x []T)
 	binary [device.NumOps]func(dst, a, b []T)
 
 	selects, mulAdd      func(dst, a, b, c []T)
@@ -41,11 +41,11 @@ type gemm[T float] func(transA, transB bool, m, n, k int, alpha T, a []T, lda in
 type gemmBatched[T float] func(transA, transB bool, batch, m, n, k int, alpha T, a []T, lda, strideA int, b []T, ldb, strideB int, beta T, c []T, ldc, strideC int)
 
 var single = kernels[float32]{
-	unary: [device.NumOps]func(dst, x []float32){
+	unary: [numOps]func(dst, x []float32){
 		device.OpNeg: simd.SNeg, device.OpAbs: simd.SAbs, device.OpSign: simd.SSign, device.OpFloor: simd.SFloor,
 		device.OpSqrt: simd.SSqrt, device.OpExp: simd.SExp, device.OpExpm1: simd.SExpm1, device.OpLog: simd.SLog,
 		device.OpLog1p: simd.SLog1p, device.OpTanh: simd.STanh, device.OpErf: simd.SErf, device.OpSin: simd.SSin,
-		device.OpCos: simd.SCos,
+		device.OpCos: simd.SCos, opGELU: simd.SGELU, opGELUGrad: simd.SGELUGrad,
 	},
 	binary: [device.NumOps]func(dst, a, b []float32){
 		device.OpAdd: simd.SAdd, device.OpSub: simd.SSub, device.OpMul: simd.SMul, device.OpDiv: simd.SDiv,
@@ -62,11 +62,11 @@ var single = kernels[float32]{
 }
 
 var double = kernels[float64]{
-	unary: [device.NumOps]func(dst, x []float64){
+	unary: [numOps]func(dst, x []float64){
 		device.OpNeg: simd.DNeg, device.OpAbs: simd.DAbs, device.OpSign: simd.DSign, device.OpFloor: simd.DFloor,
 		device.OpSqrt: simd.DSqrt, device.OpExp: simd.DExp, device.OpExpm1: simd.DExpm1, device.OpLog: simd.DLog,
 		device.OpLog1p: simd.DLog1p, device.OpTanh: simd.DTanh, device.OpErf: simd.DErf, device.OpSin: simd.DSin,
-		device.OpCos: simd.DCos,
+		device.OpCos: simd.DCos, opGELU: simd.DGELU, opGELUGrad: simd.DGELUGrad,
 	},
 	binary: [device.NumOps]func(dst, a, b []float64){
 		device.OpAdd: simd.DAdd, device.OpSub: simd.DSub, device.OpMul: simd.DMul, device.OpDiv: simd.DDiv,
