@@ -14,7 +14,7 @@ func Backward(y *Tensor, grads *Gradients) { backward(y, grads.add) }
 
 func backward(y *Tensor, leaf func(t, grad *Tensor, own bool)) {
 	if y.size != 1 {
-		panic(fmt.Sprintf("autograd: Backward of %s: want one element", y.describe()))
+		panic(fmt.Sprintf("autograd: Backward of %s: want one element (Grad and VJP take the gradient of a result of more)", y.describe()))
 	}
 	if !y.RequiresGrad() {
 		panic(fmt.Sprintf("autograd: Backward of %s, which does not depend on a tensor that requires gradients", y.describe()))
@@ -91,7 +91,7 @@ type edge struct {
 
 func edgeOf(t *Tensor) edge {
 	if t.node != nil {
-		return edge{node: t.node, index: t.index}
+		return edge{node: t.node, index: int(t.index)}
 	}
 	return edge{leaf: key(t)}
 }
@@ -113,6 +113,8 @@ type pass struct {
 	leaf        func(t, grad *Tensor, own bool) // where Backward's gradients go
 	scope       *Scope                          // of all gradients: the outputs' innermost
 	visits      map[*node]*visit
+	spare       []visit // to be used
+	call        Call    // of the rule that runs
 
 	inner   bool                // a part of another pass, which will run the leaves' hooks
 	waits   []*Tensor           // leaves with hooks, as they were reached
@@ -126,6 +128,11 @@ type visit struct {
 	needed bool      // leads to something asked for
 	grads  []*Tensor // for each output the sum of what has arrived so far
 	own    []bool    // the sum's memory is nobody else's and may be added to in place
+
+	room struct { // for the usual number of outputs
+		grads [1]*Tensor
+		own   [1]bool
+	}
 }
 
 func (p *pass) run(outputs, gradOutputs []*Tensor) {
@@ -165,12 +172,17 @@ func (p *pass) found(e edge, g *Tensor) {
 // are added.
 func (p *pass) order(outputs []*Tensor) []*visit {
 	p.visits = map[*node]*visit{}
-	var order, stack []*visit
+	order, stack := make([]*visit, 0, 32), make([]*visit, 0, 32)
 	push := func(t *Tensor) {
 		if t.node == nil || p.visits[t.node] != nil {
 			return
 		}
-		v := &visit{node: t.node}
+		if len(p.spare) == 0 {
+			p.spare = make([]visit, min(max(len(p.visits), 4), 64))
+		}
+		v := &p.spare[0]
+		p.spare = p.spare[1:]
+		v.node = t.node
 		p.visits[t.node] = v
 		stack = append(stack, v)
 	}
@@ -254,9 +266,10 @@ func (p *pass) arrive(t, g *Tensor, own bool) {
 		p.found(e, g)
 		return
 	}
-	v, i := p.visits[t.node], t.index
+	v, i := p.visits[t.node], int(t.index)
 	if v.grads == nil {
-		v.grads, v.own = make([]*Tensor, t.node.outputs), make([]bool, t.node.outputs)
+		v.grads = append(v.room.grads[:0], make([]*Tensor, t.node.outputs)...)
+		v.own = append(v.room.own[:0], make([]bool, t.node.outputs)...)
 	}
 	switch old := v.grads[i]; {
 	case old == nil:
@@ -304,6 +317,7 @@ func (p *pass) visit(v *visit) {
 			g.store.release()
 		}
 	}
+	clear(v.grads)
 	v.grads = nil
 }
 
@@ -344,9 +358,10 @@ func (p *pass) madeFor(i int, results []*Tensor, mark int) bool {
 
 // differentiate returns the gradients of n's inputs.
 func (p *pass) differentiate(n *node, grads []*Tensor) []*Tensor {
-	c := n.call(p.createGraph)
-	for i, t := range n.inputs {
-		c.Needs[i] = p.wants(t)
+	c := &p.call
+	c.prepare(n, p.createGraph)
+	for _, t := range n.inputs {
+		c.Needs = append(c.Needs, p.wants(t))
 	}
 	if rule, ok := n.rule.(Composite); ok && p.createGraph {
 		return compose(rule, c, grads)
@@ -434,11 +449,15 @@ func (sumRule) Name() string                            { return "sum" }
 func (sumRule) Backward(_ *Call, g []*Tensor) []*Tensor { return []*Tensor{g[0], g[0]} }
 
 func add(y, a, b *Tensor) {
-	y.store.dev.Pointwise(addProgram, &device.Args{
-		Rows: 1, Cols: y.size,
-		In:  []device.Operand{{Slice: a.Slice()}, {Slice: b.Slice()}},
-		Out: []device.Slice{y.Slice()},
-	})
+	var call struct { // one object
+		device.Args
+		in  [2]device.Operand
+		out [1]device.Slice
+	}
+	call.Rows, call.Cols = 1, y.size
+	call.in[0].Slice, call.in[1].Slice, call.out[0] = a.Slice(), b.Slice(), y.Slice()
+	call.In, call.Out = call.in[:], call.out[:]
+	y.store.dev.Pointwise(addProgram, &call.Args)
 }
 
 func addInto(sum, g *Tensor) { add(sum, sum, g) }

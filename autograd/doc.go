@@ -44,12 +44,19 @@
 // reads somebody else's numbers. A result belongs to the scope of its inputs, so
 // only the input of a model need be brought into the scope, with Scope.Of.
 //
+// From the second step on a scope asks its device for nothing. What is left to the
+// garbage collector are headers: four small objects for an elementwise operation, and
+// fewer than ten for any operation on average, backward pass and optimiser included,
+// which keeps the collector below 0.5 % of the time (go test -run WarmStep -v
+// ./transformer).
+//
 // What the backward pass needs is most of a step's memory. Scope.Checkpoint keeps a
 // layer's inputs only and computes the layer again when the pass comes to it.
 //
 // # Finding faults
 //
-// Two switches of a scope cost nothing while they are off. DetectAnomaly names the
+// Two switches of a scope cost nanoseconds of an operation's microsecond while they are
+// off (go test -bench 'Switches|Overhead' ./autograd). DetectAnomaly names the
 // operation that first made a NaN or an infinity, forward or backward, and the line of
 // the program that called it. Trace records when each operation ran, what it moved and
 // computed, and draws the step as a timeline.

@@ -52,9 +52,8 @@ func (e *gradient) get() *Tensor {
 func (e *gradient) add(t, grad *Tensor, own bool) {
 	if e.grad == nil {
 		_, size := sizeClass(t.size) // as grad's, so that the two can be exchanged
-		e.grad = &Tensor{shape: t.shape, size: t.size, store: &storage{
-			dev: t.store.dev, buf: t.store.dev.Alloc(t.DType(), size), dtype: t.DType(),
-		}}
+		st := &storage{dev: t.store.dev, buf: t.store.dev.Alloc(t.DType(), size), dtype: t.DType()}
+		e.grad = header(st, nil, 0, t.size, t.shape)
 	}
 	mine, its := e.grad.store, grad.store
 	switch {

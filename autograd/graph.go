@@ -2,7 +2,6 @@ package autograd
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/muppet-go/muppet/device"
 )
@@ -27,7 +26,8 @@ type Composite interface {
 	Compose(c *Call, inputs []*Tensor) (outputs []*Tensor)
 }
 
-// A Call is an operation as its rule sees it in the backward pass.
+// A Call is an operation as its rule sees it in the backward pass. The slices are the
+// rule's until it returns.
 type Call struct {
 	Inputs []*Tensor // for shapes and types: their memory may have gone back
 	Saved  []*Tensor // what Apply was told to save
@@ -47,6 +47,11 @@ type node struct {
 	retain   map[int]*Tensor // outputs whose gradients are wanted, by index
 	hooks    map[int][]*hook // by output
 	site     string          // the program's line that called it, in a scope that detects anomalies
+
+	room struct { // for what the slices above usually hold, so that a node is one object
+		tensors  [8]*Tensor
+		versions [5]uint64
+	}
 }
 
 // Make returns a tensor for the result of an operation on the given inputs: on
@@ -82,40 +87,45 @@ func Apply(rule Rule, outputs, inputs, saved []*Tensor) {
 		return
 	}
 	outputs[0].scope.tracing().forward(rule, outputs, inputs)
-	// Callers may use their slices again.
-	n := &node{rule: rule, inputs: slices.Clone(inputs), saved: slices.Clone(saved), versions: make([]uint64, len(saved)), outputs: len(outputs)}
+	n := &node{rule: rule, outputs: len(outputs)}
+	tensors := append(append(n.room.tensors[:0], inputs...), saved...) // callers may use their slices again
+	n.inputs, n.saved = tensors[:len(inputs):len(inputs)], tensors[len(inputs):]
 	for i, t := range outputs {
-		t.node, t.index = n, i
+		t.node, t.index = n, int32(i)
 	}
 	if s := outputs[0].scope; s != nil && s.anomaly {
 		_, n.site = calls()
 		checkForward(rule, outputs, inputs, n.site)
 	}
-	for i, t := range saved {
-		n.versions[i] = t.store.version
+	n.versions = n.room.versions[:0]
+	for _, t := range saved {
+		n.versions = append(n.versions, t.store.version)
 		t.store.hold()
 	}
 }
 
-// call checks that what the node saved is what it was, and returns it: with its
-// history if the gradient is to have a graph.
-func (n *node) call(withGraph bool) *Call {
+// prepare makes c the call of n, after checking that what n saved is what it was. That
+// has its history if the gradient is to have a graph.
+func (c *Call) prepare(n *node, withGraph bool) {
 	if n.used {
 		panic(fmt.Sprintf("autograd: %s: backward through the same graph a second time; the first pass released what it had saved (use Grad with createGraph to keep it)", n.rule.Name()))
 	}
-	c := &Call{Inputs: n.inputs, Saved: make([]*Tensor, len(n.saved)), Needs: make([]bool, len(n.inputs)), graph: withGraph}
+	c.Inputs, c.Saved, c.Needs, c.graph = n.inputs, append(c.Saved[:0], n.saved...), c.Needs[:0], withGraph
+	var bare []Tensor
+	if !withGraph {
+		bare = make([]Tensor, len(n.saved))
+	}
 	for i, t := range n.saved {
 		if t.store.version != n.versions[i] {
 			panic(fmt.Sprintf("autograd: %s: saved %s was changed by Mutate between forward and backward (version %d, saved at %d)",
 				n.rule.Name(), t.describe(), t.store.version, n.versions[i]))
 		}
-		if withGraph {
-			c.Saved[i] = t
-		} else {
-			c.Saved[i] = t.Detach()
+		if !withGraph {
+			bare[i] = Tensor{size: t.size, store: t.store, offset: t.offset, scope: t.scope}
+			bare[i].setShape(t.shape)
+			c.Saved[i] = &bare[i]
 		}
 	}
-	return c
 }
 
 // free lets go of what the node saved.
@@ -126,6 +136,7 @@ func (n *node) free() {
 	for _, t := range n.saved {
 		t.store.release()
 	}
+	clear(n.saved)
 	n.saved, n.used = nil, true
 }
 

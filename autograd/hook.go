@@ -27,7 +27,7 @@ func (t *Tensor) RegisterHook(f func(grad *Tensor) *Tensor) (remove func()) {
 		leaf.hooks = append(leaf.hooks, h)
 		return func() { leaf.hooks = slices.DeleteFunc(leaf.hooks, isIt) }
 	}
-	n, i := t.node, t.index
+	n, i := t.node, int(t.index)
 	if n.hooks == nil {
 		n.hooks = map[int][]*hook{}
 	}

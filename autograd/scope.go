@@ -59,6 +59,7 @@ func (s *Scope) Of(t *Tensor) *Tensor {
 		return t
 	}
 	v := *t
+	v.setShape(t.shape)
 	v.scope = innermost(s, t.scope, t)
 	if t.node == nil && t.origin == nil {
 		v.origin = t
@@ -148,8 +149,8 @@ func Keep(t *Tensor) *Tensor {
 }
 
 func copyInto(dst, src *Tensor) {
-	n := []int{src.size}
-	one := []int{1}
+	room := []int{1, src.size}
+	one, n := room[:1], room[1:]
 	src.store.dev.Strided(dst.Slice(), 0, one, src.Slice(), 0, one, n)
 }
 

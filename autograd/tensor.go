@@ -20,7 +20,7 @@ type Tensor struct {
 	scope  *Scope
 
 	node     *node   // how it was made; nil for a leaf
-	index    int     // which of node's outputs it is
+	index    int32   // which of node's outputs it is
 	requires bool    // a leaf that gradients are wanted for
 	origin   *Tensor // the leaf that this header brought into a scope
 	name     string  // in pictures of the graph
@@ -28,7 +28,19 @@ type Tensor struct {
 	hooks []*hook // of a leaf
 
 	grad *gradient // what the method Backward collected
+
+	dims [4]int // where shape is, if it has no more axes: one object less for the garbage collector
 }
+
+// header returns a leaf without history that shows elements of st from offset on. It
+// has no pointer to anything else, so that it keeps no graph alive.
+func header(st *storage, scope *Scope, offset, size int, shape []int) *Tensor {
+	t := &Tensor{size: size, store: st, offset: offset, scope: scope}
+	t.setShape(shape)
+	return t
+}
+
+func (t *Tensor) setShape(shape []int) { t.shape = append(t.dims[:0], shape...) }
 
 // storage is the memory that a tensor and its views share.
 type storage struct {
@@ -63,7 +75,7 @@ func orVector(data any, shape []int) []int {
 func newTensor(dev device.Device, scope *Scope, data any, shape []int) *Tensor {
 	dtype, n := describe(data)
 	if numel(shape) != n {
-		panic(fmt.Sprintf("autograd: New: %d elements for shape %v", n, shape))
+		panic(fmt.Sprintf("autograd: New: %d elements for shape %v", n, slices.Clone(shape)))
 	}
 	t := alloc(dev, scope, dtype, shape)
 	dev.Write(t.Slice(), data)
@@ -97,11 +109,13 @@ func describe(data any) (device.DType, int) {
 	panic(fmt.Sprintf("autograd: cannot make a tensor of %T", data))
 }
 
+// numel, as all that is given a shape, lets only a copy of it escape: the caller's can
+// then be on the stack.
 func numel(shape []int) int {
 	n := 1
 	for _, d := range shape {
 		if d < 0 {
-			panic(fmt.Sprintf("autograd: negative dimension in shape %v", shape))
+			panic(fmt.Sprintf("autograd: negative dimension in shape %v", slices.Clone(shape)))
 		}
 		n *= d
 	}
@@ -122,7 +136,7 @@ func alloc(dev device.Device, scope *Scope, dtype device.DType, shape []int) *Te
 	} else {
 		s.buf = dev.Alloc(dtype, n)
 	}
-	return &Tensor{shape: slices.Clone(shape), size: n, store: s, scope: scope}
+	return header(s, scope, 0, n, shape)
 }
 
 // Shape returns the dimensions. The caller must not change them.
@@ -184,14 +198,14 @@ func (t *Tensor) RetainGrad() *Tensor {
 		if t.node.retain == nil {
 			t.node.retain = map[int]*Tensor{}
 		}
-		t.node.retain[t.index] = t
+		t.node.retain[int(t.index)] = t
 	}
 	return t
 }
 
 // Detach returns t without its history; it shares t's memory.
 func (t *Tensor) Detach() *Tensor {
-	return &Tensor{shape: t.shape, size: t.size, store: t.store, offset: t.offset, scope: t.scope}
+	return header(t.store, t.scope, t.offset, t.size, t.shape)
 }
 
 // View returns a tensor of the given shape on t's memory from element offset on,
@@ -201,7 +215,7 @@ func View(t *Tensor, offset int, shape ...int) *Tensor {
 	if offset < 0 || offset+n > t.size {
 		panic(fmt.Sprintf("autograd: View: %d elements from %d of %s", n, offset, t.describe()))
 	}
-	return &Tensor{shape: slices.Clone(shape), size: n, store: t.store, offset: t.offset + offset, scope: t.scope}
+	return header(t.store, t.scope, t.offset+offset, n, shape)
 }
 
 // Float32s returns a copy of the elements of a float32 tensor, in row-major order.

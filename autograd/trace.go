@@ -23,7 +23,16 @@ type TraceEvent struct {
 	Start    time.Duration // since the trace began
 	Duration time.Duration
 	Bytes    float64 // of inputs and outputs; backward: of gradients and what was saved
-	FLOPs    float64 // of a matrix product, 2·m·n·k each; 0 where not known
+	FLOPs    float64 // of a Counter; 0 where not known
+}
+
+// A Counter is a Rule that knows how much its operation computes.
+type Counter interface {
+	Rule
+	// FLOPs returns the additions and multiplications of the operation or, with needs, of
+	// its backward pass for the inputs whose gradients are wanted: what the formulas need,
+	// not what a pass computes again.
+	FLOPs(outputs, inputs []*Tensor, needs []bool) float64
 }
 
 // Trace begins to record the operations on the scope's tensors that gradients flow
@@ -61,8 +70,8 @@ func (t *Trace) forward(rule Rule, outputs, inputs []*Tensor) {
 	st := outputs[0].store
 	st.dev.Sync()
 	e := TraceEvent{Name: rule.Name(), Shapes: describeAll(inputs), Start: st.began, Duration: t.now() - st.began, Bytes: bytes(outputs) + bytes(inputs)}
-	if isProduct(rule) {
-		e.FLOPs = productFLOPs(outputs[0], inputs)
+	if c, ok := rule.(Counter); ok {
+		e.FLOPs = c.FLOPs(slices.Clone(outputs), slices.Clone(inputs), nil) // copies, for Apply's slices not to escape
 	}
 	st.began = 0
 	t.events = append(t.events, e)
@@ -90,10 +99,12 @@ func (t *Trace) backward(n *node, grads []*Tensor, run func() []*Tensor) []*Tens
 	} else {
 		e.Bytes += bytes(results)
 	}
-	for i, r := range results {
-		if r != nil && i < 2 && isProduct(n.rule) { // a product of the same size each
-			e.FLOPs += productFLOPs(grads[0], n.inputs)
+	if c, ok := n.rule.(Counter); ok {
+		needs := make([]bool, len(results))
+		for i, r := range results {
+			needs[i] = r != nil
 		}
+		e.FLOPs = c.FLOPs(grads, n.inputs, needs)
 	}
 	t.events = append(t.events, e)
 	return results
@@ -106,22 +117,6 @@ func bytes(ts []*Tensor) (n float64) {
 		}
 	}
 	return n
-}
-
-// isProduct reports whether an operation is the product of its first two inputs.
-func isProduct(rule Rule) bool { return rule.Name() == "matmul" || rule.Name() == "linear" }
-
-// productFLOPs is 2·batch·m·n·k, whichever operand is transposed: the three sizes
-// multiply to batch³·(m·n·k)².
-func productFLOPs(y *Tensor, in []*Tensor) float64 {
-	batch := 1.0
-	for _, d := range y.shape[:len(y.shape)-2] {
-		batch *= float64(d)
-	}
-	if batch == 0 {
-		return 0
-	}
-	return 2 * math.Sqrt(float64(y.size)*float64(in[0].size)*float64(in[1].size)/batch)
 }
 
 // total sums the events of one name.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/ops"
 )
 
@@ -57,6 +58,57 @@ func TestTrace(t *testing.T) {
 		t.Errorf("%v FLOPs in a linear layer and back", products)
 	}
 	panics(t, func() { (*autograd.Scope)(nil).Trace() }, "Trace of a nil Scope")
+}
+
+// TestTraceFLOPs: what is computed is counted, for the percentage of the roofline to be right.
+func TestTraceFLOPs(t *testing.T) {
+	segs := device.NewSegments(3, 0, 5)
+	const heads, size = 2, 8 // size of all heads together
+	attend := func(causal bool) func(*autograd.Scope) *tensor {
+		return func(s *autograd.Scope) *tensor {
+			return ops.SelfAttention(s.Of(filled(0, 8, 3*size).RequireGrad()), segs, ops.AttentionConfig{Heads: heads, Causal: causal})
+		}
+	}
+	keys := device.NewSegments(1, 1, 6)
+	for _, c := range []struct {
+		name              string
+		fused             bool
+		f                 func(*autograd.Scope) *tensor
+		forward, backward float64
+	}{
+		{"attention", true, attend(false), 4 * size * (9 + 25), 8 * size * (9 + 25)},
+		{"causal attention", true, attend(true), 4 * size * (6 + 15), 8 * size * (6 + 15)},
+		{"cross attention", true, func(s *autograd.Scope) *tensor { // of 3 queries to one key, the last sees it
+			return ops.CrossAttention(s.Of(filled(0, 8, size).RequireGrad()), filled(1, 8, 2*size), segs, keys, ops.AttentionConfig{Heads: heads, Causal: true})
+		}, 4 * size * (1 + 20), 8 * size * (1 + 20)},
+		{"convolution in groups", false, func(s *autograd.Scope) *tensor { // [2, 6, 7, 8] by 5 × 3 in 3 groups: 3 × 6 places
+			x, w := filled(0, 2, 6, 7, 8), filled(1, 9, 2, 5, 3).RequireGrad()
+			return ops.Conv2d(s.Of(x), w, nil, ops.ConvConfig{Groups: 3})
+		}, 2 * 2 * 9 * 18 * (2 * 15), 2 * 2 * 9 * 18 * (2 * 15)}, // back to w alone
+		{"matrices that broadcast", false, func(s *autograd.Scope) *tensor {
+			return ops.MatMul(s.Of(filled(0, 7, 1, 3, 4).RequireGrad()), filled(1, 2, 4, 5).RequireGrad())
+		}, 2 * 14 * 3 * 4 * 5, 2 * 2 * 14 * 3 * 4 * 5},
+	} {
+		if _, ok := device.Default().(device.Attender); c.fused && !ok {
+			continue
+		}
+		scope := autograd.NewScope()
+		trace := scope.Trace()
+		y := c.f(scope)
+		sum := func() (flops float64) {
+			for _, e := range trace.Events() {
+				flops += e.FLOPs
+			}
+			return flops
+		}
+		if got := sum(); got != c.forward {
+			t.Errorf("%s: %v FLOPs, want %v", c.name, got, c.forward)
+		}
+		autograd.Backward(ops.Sum(y), autograd.NewGradients())
+		if got := sum() - c.forward; got != c.backward {
+			t.Errorf("%s: %v FLOPs back, want %v", c.name, got, c.backward)
+		}
+	}
 }
 
 func TestTraceHTML(t *testing.T) {

@@ -23,6 +23,7 @@ type Program struct {
 	mu       sync.Mutex
 	vjps     map[uint64]*Program
 	distinct *Program
+	at       []int
 }
 
 // A Value is a result inside a program: the index of its instruction.
@@ -349,9 +350,14 @@ func (b *Builder) Sin(x Value) Value { return b.unary(OpSin, x) }
 func (b *Builder) Cos(x Value) Value { return b.unary(OpCos, x) }
 
 // Distinct returns p without repeated outputs, and for each output of p which
-// output of the result has its value.
+// output of the result has its value. The caller must not change that.
 func (p *Program) Distinct() (*Program, []int) {
-	at := make([]int, len(p.outputs))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.distinct != nil {
+		return p.distinct, p.at
+	}
+	p.at = make([]int, len(p.outputs))
 	var outputs []Value
 	for i, v := range p.outputs {
 		j := 0
@@ -361,15 +367,11 @@ func (p *Program) Distinct() (*Program, []int) {
 		if j == len(outputs) {
 			outputs = append(outputs, v)
 		}
-		at[i] = j
+		p.at[i] = j
 	}
-	if len(outputs) == len(p.outputs) {
-		return p, at
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.distinct == nil {
+	p.distinct = p
+	if len(outputs) < len(p.outputs) {
 		p.distinct = &Program{name: p.name, inputs: p.inputs, params: p.params, keys: p.keys, code: p.code, outputs: outputs}
 	}
-	return p.distinct, at
+	return p.distinct, p.at
 }

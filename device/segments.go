@@ -31,11 +31,14 @@ func NewSegments(lengths ...int) *Segments {
 
 // UniformSegments returns n segments of the same length.
 func UniformSegments(n, length int) *Segments {
-	lengths := make([]int, n)
-	for i := range lengths {
-		lengths[i] = length
+	if n < 0 || length < 0 {
+		panic(fmt.Sprintf("device: UniformSegments: %d of length %d", n, length))
 	}
-	return NewSegments(lengths...)
+	s := &Segments{offsets: make([]int, n+1), max: min(n, 1) * length}
+	for i := range s.offsets {
+		s.offsets[i] = i * length
+	}
+	return s
 }
 
 // SegmentsAt returns segments of the given starts and lengths among total rows. Rows

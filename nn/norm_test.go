@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/nn/safetensors"
 )
 
 func batch(shape ...int) *autograd.Tensor {
@@ -119,6 +120,31 @@ func TestBuffers(t *testing.T) {
 	}
 	near(t, "loaded mean", loaded.Norm.RunningMean, []int{2}, 0.225, 0.3)
 	near(t, "loaded variance", loaded.Norm.RunningVar, []int{2}, m.Norm.RunningVar.Float64s()...)
+}
+
+// TestBatchNormFromPyTorch: a count of batches is no part of the layer, and of nothing else.
+func TestBatchNormFromPyTorch(t *testing.T) {
+	two := func(name string, a, b float32) safetensors.Tensor {
+		return safetensors.Float32(name, []float32{a, b}, 2)
+	}
+	file := func(count string) string {
+		path := filepath.Join(t.TempDir(), "model")
+		if err := safetensors.Write(path, []safetensors.Tensor{two("0.weight", 1, 2), two("0.bias", 3, 4), two("0.running_mean", 5, 6),
+			two("0.running_var", 7, 8), safetensors.Int64(count, []int64{12})}, nil); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	l := NewBatchNorm(2)
+	if err := Load(file("0.num_batches_tracked"), Sequential{l}); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "loaded variance", l.RunningVar, []int{2}, 7, 8)
+	for _, name := range []string{"num_batches_tracked", "1.num_batches_tracked"} {
+		if err := Load(file(name), Sequential{l}); err == nil || !strings.Contains(err.Error(), "unknown "+name) {
+			t.Errorf("loading %s: error %v", name, err)
+		}
+	}
 }
 
 // TestBatchNormInSequence: training reaches it through the layers around it.

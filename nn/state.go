@@ -16,7 +16,9 @@ func Save(path string, model any) error { return SaveEntries(path, StateDict(mod
 
 // Load reads the model's parameters and buffers from a safetensors file. It changes
 // nothing unless the file has every one of them in its shape, and nothing else; the
-// error lists by name what is missing, misshapen or unknown.
+// error lists by name what is missing, misshapen or unknown. The num_batches_tracked that
+// PyTorch has beside the running estimates of a batch norm is passed over: nothing depends
+// on it at a fixed momentum, and PyTorch does not miss it in what Save writes.
 func Load(path string, model any) error { return LoadEntries(path, StateDict(model)) }
 
 // SaveEntries is Save for tensors of the caller's choice.
@@ -60,6 +62,11 @@ func LoadEntries(path string, entries []Entry) error {
 			problems = append(problems, fmt.Sprintf("%s has shape %v, want %v", e.Name, info.Shape, e.Tensor.Shape()))
 		}
 		delete(unknown, e.Name)
+	}
+	for _, e := range entries {
+		if owner, ok := strings.CutSuffix(e.Name, "running_mean"); ok {
+			delete(unknown, owner+"num_batches_tracked")
+		}
 	}
 	for _, name := range f.Names() {
 		if unknown[name] {

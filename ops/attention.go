@@ -11,7 +11,7 @@ import (
 // AttentionConfig says how rows attend to each other.
 type AttentionConfig struct {
 	Heads   int
-	Causal  bool       // a query sees no later key
+	Causal  bool       // a query sees no later key; but see SelfAttention
 	Dropout float64    // probability that an attention weight is dropped
 	Key     device.Key // of the dropout's mask
 }
@@ -20,6 +20,9 @@ type AttentionConfig struct {
 // packed batch (Vaswani et al., arXiv 1706.03762). qkv [T, 3·d] has queries, keys and
 // values side by side, each with its heads side by side; the result is [T, d]. No
 // row is padding, and no score matrix is kept.
+//
+// Of what a query does not see, only a NaN or an infinity in a later value of its segment
+// may reach it, as in PyTorch: the weight is 0, and 0·NaN is NaN.
 func SelfAttention(qkv *Tensor, segs *device.Segments, cfg AttentionConfig) *Tensor {
 	if len(qkv.Shape()) != 2 || qkv.Dim(0) != segs.Total() || !segs.Consecutive() || cfg.Heads < 1 || qkv.Dim(1)%(3*cfg.Heads) != 0 {
 		panic(fmt.Sprintf("ops: SelfAttention: qkv %s, %v, %d heads", shapes(list(qkv)), segs, cfg.Heads))
@@ -71,6 +74,28 @@ func attend(a *device.Attention, in ...*Tensor) *Tensor {
 type attentionRule struct{ a *device.Attention }
 
 func (*attentionRule) Name() string { return "attention" }
+
+// FLOPs is 4·d for each pair of a query and a key that it sees, for the score and the
+// weighted value, and twice that of the gradients: as Dao counts ("FlashAttention-2", arXiv
+// 2307.08691), but for the scores that the backward pass computes again.
+func (r *attentionRule) FLOPs(_, _ []*Tensor, needs []bool) float64 {
+	pairs := 0
+	for s := 0; s < r.a.Queries.Count(); s++ {
+		nq, nk := r.a.Queries.Len(s), r.a.Keys.Len(s)
+		if !r.a.Causal {
+			pairs += nq * nk
+			continue
+		}
+		for i := 0; i < nq; i++ {
+			pairs += max(0, i+1+nk-nq)
+		}
+	}
+	flops := 4 * float64(r.a.Heads*r.a.HeadDim) * float64(pairs)
+	if needs != nil {
+		flops *= 2
+	}
+	return flops
+}
 
 func (r *attentionRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 	out, lse, in, dout := c.Saved[0], c.Saved[1], c.Saved[2:], grads[0]

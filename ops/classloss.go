@@ -76,7 +76,8 @@ func readLabels(x, labels *Tensor, step int) (index, counts *Tensor) {
 	n := labels.Len()
 	start := autograd.Make(device.Float64, []int{n}, x, labels)
 	start.Device().Iota(start.Slice(), 0, float64(step))
-	at := run(labelProgram, []float64{float64(x.Dim(1))}, nil, castData(Reshape(labels, n), device.Float64, x), start)
+	var at [2]*Tensor
+	runTo(at[:], labelProgram, []float64{float64(x.Dim(1))}, nil, list(castData(Reshape(labels, n), device.Float64, x), start))
 	return castData(at[0], device.Int32, x), castData(at[1], x.DType(), x)
 }
 
@@ -87,15 +88,7 @@ var labelProgram = device.NewProgram("labels", 2, func(b *builder, in ...value) 
 	return []value{b.Select(b.Less(label, b.Param(0)), index, b.Const(math.MaxInt32)), b.LessEqual(b.Const(0), label)}
 })
 
-// castData returns x in another type, without recording, for an operation that has like
-// among its inputs.
-func castData(x *Tensor, dtype device.DType, like *Tensor) *Tensor {
-	y := autograd.Make(dtype, x.Shape(), x, like)
-	y.Device().Cast(y.Slice(), x.Slice())
-	return y
-}
-
 // counted returns x where counts is not 0, and 0 elsewhere even if x is NaN there.
-func counted(counts, x *Tensor) *Tensor { return run(countedProgram, nil, nil, counts, x)[0] }
+func counted(counts, x *Tensor) *Tensor { return run(countedProgram, nil, nil, counts, x) }
 
 var countedProgram = binary("counted", func(b *builder, counts, x value) value { return b.Select(counts, x, b.Const(0)) })

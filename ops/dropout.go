@@ -30,7 +30,7 @@ func Dropout(x *Tensor, p float64, key device.Key) *Tensor {
 	if p == 0 {
 		return x
 	}
-	return run(dropoutProgram, []float64{p, 1 / (1 - p)}, []device.Key{key}, x)[0]
+	return run(dropoutProgram, []float64{p, 1 / (1 - p)}, []device.Key{key}, x)
 }
 
 // DropoutAdd returns residual + Dropout(x + bias) in one pass: the end of each half
@@ -38,9 +38,9 @@ func Dropout(x *Tensor, p float64, key device.Key) *Tensor {
 func DropoutAdd(x, bias, residual *Tensor, p float64, key device.Key) *Tensor {
 	checkDropout("DropoutAdd", p)
 	if p == 0 {
-		return run(biasAddProgram, nil, nil, x, bias, residual)[0]
+		return run(biasAddProgram, nil, nil, x, bias, residual)
 	}
-	return run(dropoutAddProgram, []float64{p, 1 / (1 - p)}, []device.Key{key}, x, bias, residual)[0]
+	return run(dropoutAddProgram, []float64{p, 1 / (1 - p)}, []device.Key{key}, x, bias, residual)
 }
 
 func checkDropout(op string, p float64) {

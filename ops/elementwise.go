@@ -100,24 +100,24 @@ func sigmoid(b *builder, x value) value {
 }
 
 // Add returns x + y.
-func Add(x, y *Tensor) *Tensor { return run(addProgram, nil, nil, x, y)[0] }
+func Add(x, y *Tensor) *Tensor { return run(addProgram, nil, nil, x, y) }
 
 // Sub returns x - y.
-func Sub(x, y *Tensor) *Tensor { return run(subProgram, nil, nil, x, y)[0] }
+func Sub(x, y *Tensor) *Tensor { return run(subProgram, nil, nil, x, y) }
 
 // Mul returns x · y, element by element.
-func Mul(x, y *Tensor) *Tensor { return run(mulProgram, nil, nil, x, y)[0] }
+func Mul(x, y *Tensor) *Tensor { return run(mulProgram, nil, nil, x, y) }
 
 // Div returns x / y.
-func Div(x, y *Tensor) *Tensor { return run(divProgram, nil, nil, x, y)[0] }
+func Div(x, y *Tensor) *Tensor { return run(divProgram, nil, nil, x, y) }
 
 // Maximum returns the larger of x and y. Where they are equal, each gets half of
 // the gradient.
-func Maximum(x, y *Tensor) *Tensor { return run(maximumProgram, nil, nil, x, y)[0] }
+func Maximum(x, y *Tensor) *Tensor { return run(maximumProgram, nil, nil, x, y) }
 
 // Minimum returns the smaller of x and y. Where they are equal, each gets half of
 // the gradient.
-func Minimum(x, y *Tensor) *Tensor { return run(minimumProgram, nil, nil, x, y)[0] }
+func Minimum(x, y *Tensor) *Tensor { return run(minimumProgram, nil, nil, x, y) }
 
 // Clamp returns x brought into [low, high], and high everywhere if low is above it. The
 // gradient passes within the bounds and is 0 on them and outside, as in PyTorch 2.15. NaN
@@ -126,13 +126,13 @@ func Clamp(x *Tensor, low, high float64) *Tensor {
 	if math.IsNaN(low) || math.IsNaN(high) {
 		panic(fmt.Sprintf("ops: Clamp: bounds %g and %g", low, high))
 	}
-	return run(clampProgram, []float64{low, high}, nil, x)[0]
+	return run(clampProgram, []float64{low, high}, nil, x)
 }
 
 // Where returns x where cond is not 0 and y elsewhere. The gradient of the one not
 // chosen is 0 there, whatever its value; cond has none. All three are of one type, as
 // the comparisons give it.
-func Where(cond, x, y *Tensor) *Tensor { return run(whereProgram, nil, nil, cond.Detach(), x, y)[0] }
+func Where(cond, x, y *Tensor) *Tensor { return run(whereProgram, nil, nil, cond.Detach(), x, y) }
 
 // Equal returns 1 where x = y and 0 elsewhere, in their type. Comparisons have no
 // gradients; NaN is equal to nothing, and neither less nor greater.
@@ -154,74 +154,74 @@ func Greater(x, y *Tensor) *Tensor { return compare(lessProgram, y, x) }
 func GreaterEqual(x, y *Tensor) *Tensor { return compare(lessEqualProgram, y, x) }
 
 func compare(p *device.Program, x, y *Tensor) *Tensor {
-	return run(p, nil, nil, x.Detach(), y.Detach())[0]
+	return run(p, nil, nil, x.Detach(), y.Detach())
 }
 
 // Pow returns x to the power y.
-func Pow(x, y *Tensor) *Tensor { return run(powProgram, nil, nil, x, y)[0] }
+func Pow(x, y *Tensor) *Tensor { return run(powProgram, nil, nil, x, y) }
 
 // Scale returns x · s.
-func Scale(x *Tensor, s float64) *Tensor { return run(scaleProgram, []float64{s}, nil, x)[0] }
+func Scale(x *Tensor, s float64) *Tensor { return run(scaleProgram, []float64{s}, nil, x) }
 
 // Neg returns -x.
-func Neg(x *Tensor) *Tensor { return run(negProgram, nil, nil, x)[0] }
+func Neg(x *Tensor) *Tensor { return run(negProgram, nil, nil, x) }
 
 // Abs returns |x|; its gradient at 0 is 0.
-func Abs(x *Tensor) *Tensor { return run(absProgram, nil, nil, x)[0] }
+func Abs(x *Tensor) *Tensor { return run(absProgram, nil, nil, x) }
 
 // Sqrt returns the square root of x.
-func Sqrt(x *Tensor) *Tensor { return run(sqrtProgram, nil, nil, x)[0] }
+func Sqrt(x *Tensor) *Tensor { return run(sqrtProgram, nil, nil, x) }
 
 // Rsqrt returns 1 / √x.
-func Rsqrt(x *Tensor) *Tensor { return run(rsqrtProgram, nil, nil, x)[0] }
+func Rsqrt(x *Tensor) *Tensor { return run(rsqrtProgram, nil, nil, x) }
 
 // Sign returns -1, 0 or 1 with the sign of x, and NaN for NaN. Its gradient is 0.
-func Sign(x *Tensor) *Tensor { return run(signProgram, nil, nil, x)[0] }
+func Sign(x *Tensor) *Tensor { return run(signProgram, nil, nil, x) }
 
 // Exp returns eˣ.
-func Exp(x *Tensor) *Tensor { return run(expProgram, nil, nil, x)[0] }
+func Exp(x *Tensor) *Tensor { return run(expProgram, nil, nil, x) }
 
 // Log returns the natural logarithm of x.
-func Log(x *Tensor) *Tensor { return run(logProgram, nil, nil, x)[0] }
+func Log(x *Tensor) *Tensor { return run(logProgram, nil, nil, x) }
 
 // Expm1 returns eˣ - 1, accurate near 0.
-func Expm1(x *Tensor) *Tensor { return run(expm1Program, nil, nil, x)[0] }
+func Expm1(x *Tensor) *Tensor { return run(expm1Program, nil, nil, x) }
 
 // Log1p returns log(1 + x), accurate near 0.
-func Log1p(x *Tensor) *Tensor { return run(log1pProgram, nil, nil, x)[0] }
+func Log1p(x *Tensor) *Tensor { return run(log1pProgram, nil, nil, x) }
 
 // Tanh returns the hyperbolic tangent of x.
-func Tanh(x *Tensor) *Tensor { return run(tanhProgram, nil, nil, x)[0] }
+func Tanh(x *Tensor) *Tensor { return run(tanhProgram, nil, nil, x) }
 
 // Erf returns the error function of x.
-func Erf(x *Tensor) *Tensor { return run(erfProgram, nil, nil, x)[0] }
+func Erf(x *Tensor) *Tensor { return run(erfProgram, nil, nil, x) }
 
 // Sin returns the sine of x radians.
-func Sin(x *Tensor) *Tensor { return run(sinProgram, nil, nil, x)[0] }
+func Sin(x *Tensor) *Tensor { return run(sinProgram, nil, nil, x) }
 
 // Cos returns the cosine of x radians.
-func Cos(x *Tensor) *Tensor { return run(cosProgram, nil, nil, x)[0] }
+func Cos(x *Tensor) *Tensor { return run(cosProgram, nil, nil, x) }
 
 // ReLU returns max(x, 0); its gradient at 0 is 0.
-func ReLU(x *Tensor) *Tensor { return run(reluProgram, nil, nil, x)[0] }
+func ReLU(x *Tensor) *Tensor { return run(reluProgram, nil, nil, x) }
 
 // Sigmoid returns 1 / (1 + e⁻ˣ).
-func Sigmoid(x *Tensor) *Tensor { return run(sigmoidProgram, nil, nil, x)[0] }
+func Sigmoid(x *Tensor) *Tensor { return run(sigmoidProgram, nil, nil, x) }
 
 // SiLU returns x·Sigmoid(x), also known as swish (Elfwing et al., arXiv 1702.03118).
-func SiLU(x *Tensor) *Tensor { return run(siluProgram, nil, nil, x)[0] }
+func SiLU(x *Tensor) *Tensor { return run(siluProgram, nil, nil, x) }
 
 // Softplus returns log(1 + eˣ). Nothing overflows, so it needs no threshold beyond
 // which to return x.
-func Softplus(x *Tensor) *Tensor { return run(softplusProgram, nil, nil, x)[0] }
+func Softplus(x *Tensor) *Tensor { return run(softplusProgram, nil, nil, x) }
 
 // GELU returns x·Φ(x) with the normal distribution function Φ, by erf (Hendrycks
 // and Gimpel, arXiv 1606.08415).
-func GELU(x *Tensor) *Tensor { return run(geluProgram, nil, nil, x)[0] }
+func GELU(x *Tensor) *Tensor { return run(geluProgram, nil, nil, x) }
 
 // GELUTanh returns GELU's approximation ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), as in
 // GPT-2.
-func GELUTanh(x *Tensor) *Tensor { return run(geluTanhProgram, nil, nil, x)[0] }
+func GELUTanh(x *Tensor) *Tensor { return run(geluTanhProgram, nil, nil, x) }
 
 // BiasGELU returns GELU(x + bias) in one pass.
-func BiasGELU(x, bias *Tensor) *Tensor { return run(biasGELUProgram, nil, nil, x, bias)[0] }
+func BiasGELU(x, bias *Tensor) *Tensor { return run(biasGELUProgram, nil, nil, x, bias) }

@@ -27,7 +27,7 @@ func extremumTo(name string, op device.ReduceOp, x *Tensor, kept []int) *Tensor 
 	if x.Len() == 0 && product(kept) > 0 {
 		panic(fmt.Sprintf("ops: %s: of nothing: shape %v to %v", name, x.Shape(), kept))
 	}
-	y := reduceTo(op, x, kept)
+	y := reduceTo(op, x, kept, kept)
 	autograd.Apply(extremumRule{}, list(y), list(x), list(x, y))
 	return y
 }

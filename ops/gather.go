@@ -52,10 +52,17 @@ func elements(op string, x *Tensor, along int, index, src *Tensor) *Tensor {
 	strides := rowMajor(x.Shape())
 	step := strides[i]
 	strides[i] = 0
-	place, base := make([]int, len(shape)), 0
-	for e := range at {
-		at[e] = int32(base + int(at[e])*step)
-		for k := len(shape) - 1; k >= 0; k-- { // the next index vector
+	last := max(len(shape)-1, 0)
+	width, stride := 1, 0 // of the last axis
+	if len(shape) > 0 {
+		width, stride = shape[last], strides[last]
+	}
+	place, base := make([]int, last), 0
+	for row := at; len(row) > 0; row = row[width:] {
+		for j, v := range row[:width] {
+			row[j] = int32(base + int(v)*step + j*stride)
+		}
+		for k := last - 1; k >= 0; k-- { // the next index vector
 			place[k]++
 			base += strides[k]
 			if place[k] < shape[k] {

@@ -23,10 +23,10 @@ func LayerNorm(x, gamma, beta *Tensor, eps float64) *Tensor {
 	}
 	rows, cols := product(x.Shape()[:n-1]), x.Shape()[n-1]
 	y := autograd.Make(x.DType(), x.Shape(), x, gamma, beta)
-	mean := autograd.Make(x.DType(), []int{rows}, x, gamma, beta)
-	rstd := autograd.Make(x.DType(), []int{rows}, x, gamma, beta)
-	dev.LayerNorm(y.Slice(), mean.Slice(), rstd.Slice(), x.Slice(), gamma.Slice(), beta.Slice(), rows, cols, eps)
-	autograd.Apply(layerNormRule{eps}, list(y), list(x, gamma, beta), list(x, gamma, beta, mean, rstd))
+	stats := autograd.Make(x.DType(), []int{2, rows}, x, gamma, beta) // means, and reciprocal standard deviations
+	s := stats.Slice()
+	dev.LayerNorm(y.Slice(), s.Sub(0, rows), s.Sub(rows, rows), x.Slice(), gamma.Slice(), beta.Slice(), rows, cols, eps)
+	autograd.Apply(layerNormRule{eps}, list(y), list(x, gamma, beta), list(x, gamma, beta, stats))
 	return y
 }
 
@@ -35,12 +35,13 @@ type layerNormRule struct{ eps float64 }
 func (layerNormRule) Name() string { return "layer_norm" }
 
 func (r layerNormRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
-	x, gamma, mean, rstd, dy := c.Saved[0], c.Saved[1], c.Saved[3], c.Saved[4], grads[0]
+	x, gamma, stats, dy := c.Saved[0], c.Saved[1], c.Saved[3], grads[0]
+	rows, s := stats.Dim(1), stats.Slice()
 	dx := autograd.Make(x.DType(), x.Shape(), x, dy)
 	dgamma := autograd.Make(x.DType(), gamma.Shape(), x, dy)
 	dbeta := autograd.Make(x.DType(), gamma.Shape(), x, dy)
 	x.Device().(device.LayerNormer).LayerNormBackward(dx.Slice(), dgamma.Slice(), dbeta.Slice(), dy.Slice(),
-		x.Slice(), gamma.Slice(), mean.Slice(), rstd.Slice(), mean.Len(), gamma.Len())
+		x.Slice(), gamma.Slice(), s.Sub(0, rows), s.Sub(rows, rows), rows, gamma.Len())
 	return list(dx, dgamma, dbeta)
 }
 
@@ -54,7 +55,7 @@ func layerNorm(x, gamma, beta *Tensor, eps float64) *Tensor {
 	inverse := 1 / float64(x.Dim(-1))
 	centred := Sub(x, Scale(sumTo(x, kept), inverse))
 	variance := Scale(sumTo(Mul(centred, centred), kept), inverse)
-	return run(normaliseProgram, []float64{eps}, nil, centred, variance, gamma, beta)[0]
+	return run(normaliseProgram, []float64{eps}, nil, centred, variance, gamma, beta)
 }
 
 var normaliseProgram = device.NewProgram("normalise", 4, func(b *builder, in ...value) []value {

@@ -7,7 +7,7 @@ import (
 // LeakyReLU returns x where it is positive and slope·x elsewhere (Maas, Hannun and Ng,
 // ICML 2013). Its gradient at 0 is slope, as in PyTorch.
 func LeakyReLU(x *Tensor, slope float64) *Tensor {
-	return run(leakyReLUProgram, []float64{slope}, nil, x)[0]
+	return run(leakyReLUProgram, []float64{slope}, nil, x)
 }
 
 var leakyReLUProgram = device.NewProgram("leaky_relu", 1, func(b *builder, in ...value) []value {

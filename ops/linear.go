@@ -26,8 +26,12 @@ func Linear(x, w, bias *Tensor) *Tensor {
 		panic(fmt.Sprintf("ops: Linear: bias %s for a result %s, want a vector as long as its rows", shapes(list(bias)), shapes(list(y))))
 	}
 	// Nobody else has y yet, so that the sum needs no memory of its own.
-	y.Device().Pointwise(addBias, &device.Args{Rows: y.Dim(0), Cols: y.Dim(1), Out: []device.Slice{y.Slice()},
-		In: []device.Operand{{Slice: y.Slice()}, {Slice: bias.Slice(), Extent: device.RowExtent}}})
+	args := calls.Get().(*call)
+	args.in[0].Slice, args.in[1], args.out[0] = y.Slice(), device.Operand{Slice: bias.Slice(), Extent: device.RowExtent}, y.Slice()
+	args.Rows, args.Cols, args.In, args.Out = y.Dim(0), y.Dim(1), args.in[:2], args.out[:1]
+	y.Device().Pointwise(addBias, &args.Args)
+	*args = call{}
+	calls.Put(args)
 	autograd.Apply(linearRule{}, list(y), list(x, w, bias), list(x, w))
 	return y
 }
@@ -40,10 +44,15 @@ type linearRule struct{}
 
 func (linearRule) Name() string { return "linear" }
 
+// FLOPs are those of the products.
+func (linearRule) FLOPs(y, in []*Tensor, needs []bool) float64 {
+	return matmulRule{transB: true}.FLOPs(y, in, needs)
+}
+
 func (linearRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
-	result := append(matmulRule{transB: true}.Backward(c, grads), nil)
-	if c.Needs[2] {
-		result[2] = Sum(grads[0], 0)
+	da, db := matmulRule{transB: true}.gradients(c, grads[0])
+	if !c.Needs[2] {
+		return list(da, db, nil)
 	}
-	return result
+	return list(da, db, Sum(grads[0], 0))
 }

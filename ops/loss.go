@@ -44,7 +44,7 @@ func BCEWithLogits(logits, targets *Tensor) *Tensor {
 // gradients, whatever logp.
 func KLDiv(logp, q *Tensor) *Tensor {
 	sameShape("KLDiv", logp, q)
-	sum := Sum(run(klProgram, nil, nil, logp, q)[0])
+	sum := Sum(run(klProgram, nil, nil, logp, q))
 	if len(q.Shape()) == 0 {
 		return sum
 	}
@@ -54,7 +54,7 @@ func KLDiv(logp, q *Tensor) *Tensor {
 // CosineSimilarity returns x·y / (max(‖x‖, eps)·max(‖y‖, eps)) along an axis, which
 // disappears. X and y broadcast. Where a norm is at most eps it counts as a constant.
 func CosineSimilarity(x, y *Tensor, along int, eps float64) *Tensor {
-	shape := broadcast("CosineSimilarity", list(x, y))
+	shape := broadcast("CosineSimilarity", list(x, y), nil)
 	x, y = Expand(x, shape...), Expand(y, shape...)
 	kept, dropped := reducedShapes("CosineSimilarity", x, []int{along})
 	length := func(x *Tensor) *Tensor { return Clamp(normTo(x, 2, kept), eps, math.Inf(1)) }
@@ -80,7 +80,7 @@ var (
 
 func meanLoss(name string, p *device.Program, params []float64, x, y *Tensor) *Tensor {
 	sameShape(name, x, y)
-	return Mean(run(p, params, nil, x, y)[0])
+	return Mean(run(p, params, nil, x, y))
 }
 
 func sameShape(name string, x, y *Tensor) {

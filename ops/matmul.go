@@ -76,7 +76,8 @@ func multiply(name string, a, b *Tensor, transA, transB bool, precision device.P
 	if !ok || k != k2 {
 		noProduct(name, a, b, transA, transB)
 	}
-	y := autograd.Make(a.DType(), append(slices.Clone(lead), m, n), append(others, a, b)...)
+	shape := append(append(make([]int, 0, 8), lead...), m, n)
+	y := autograd.Make(a.DType(), shape, append(append(make([]*Tensor, 0, 4), others...), a, b)...)
 	left, strideA := batched(a, lead)
 	right, strideB := batched(b, lead)
 	y.Device().MatMul(y.Slice(), left.Slice(), right.Slice(), device.MatMul{
@@ -127,11 +128,33 @@ type matmulRule struct {
 
 func (matmulRule) Name() string { return "matmul" }
 
+// FLOPs is 2·batch·m·n·k of the product, and as much of each gradient.
+func (r matmulRule) FLOPs(y, in []*Tensor, needs []bool) float64 {
+	k := in[0].Dim(-1)
+	if r.transA {
+		k = in[0].Dim(-2)
+	}
+	flops := 2 * float64(y[0].Len()) * float64(k)
+	if needs == nil {
+		return flops
+	}
+	products := 0.0
+	for _, needed := range needs[:2] {
+		if needed {
+			products++
+		}
+	}
+	return products * flops
+}
+
 // For C = A·B: dA = dC·Bᵀ and dB = Aᵀ·dC; a transposed operand's gradient is the
 // transpose, and one that serves several products gets the sum.
 func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
-	a, b, g := c.Saved[0], c.Saved[1], grads[0]
-	var da, db *Tensor
+	return list(r.gradients(c, grads[0]))
+}
+
+func (r matmulRule) gradients(c *autograd.Call, g *Tensor) (da, db *Tensor) {
+	a, b := c.Saved[0], c.Saved[1]
 	if c.Needs[0] {
 		if r.transA {
 			da = matmul("MatMul'", b, g, r.transB, true, r.precision)
@@ -148,5 +171,5 @@ func (r matmulRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 		}
 		db = sumTo(db, b.Shape())
 	}
-	return list(da, db)
+	return da, db
 }

@@ -16,7 +16,7 @@ func RMSNorm(x, gamma *Tensor, eps float64) *Tensor {
 	}
 	kept, _ := reducedShapes("RMSNorm", x, []int{-1})
 	square := Scale(sumTo(Mul(x, x), kept), 1/float64(x.Dim(-1)))
-	return run(rmsProgram, []float64{eps}, nil, x, square, gamma)[0]
+	return run(rmsProgram, []float64{eps}, nil, x, square, gamma)
 }
 
 var rmsProgram = device.NewProgram("rms_norm", 3, func(b *builder, in ...value) []value {
@@ -40,6 +40,6 @@ func BatchNorm(x, gamma, beta *Tensor, eps float64) (y, mean, variance *Tensor) 
 	centred := Sub(x, mean)
 	variance = Scale(sumTo(Mul(centred, centred), kept), inverse)
 	channels := kept[1:]
-	y = run(normaliseProgram, []float64{eps}, nil, centred, variance, Reshape(gamma, channels...), Reshape(beta, channels...))[0]
+	y = run(normaliseProgram, []float64{eps}, nil, centred, variance, Reshape(gamma, channels...), Reshape(beta, channels...))
 	return y, Reshape(mean, x.Dim(1)), Reshape(variance, x.Dim(1))
 }

@@ -24,12 +24,28 @@ func Pointwise(name string, formula func(b *device.Builder, in ...device.Value) 
 				return []device.Value{formula(b, in...)}
 			}))
 		}
-		return run(p.(*device.Program), nil, nil, in...)[0]
+		return run(p.(*device.Program), nil, nil, in...)
 	}
 }
 
-// run applies a program to broadcast inputs and records it.
-func run(p *device.Program, params []float64, keys []device.Key, in ...*Tensor) []*Tensor {
+// run applies a program of one output to broadcast inputs and records it.
+func run(p *device.Program, params []float64, keys []device.Key, in ...*Tensor) *Tensor {
+	var y [1]*Tensor
+	runTo(y[:], p, params, keys, in)
+	return y[0]
+}
+
+// A call is what a device is asked for, kept to be used again.
+type call struct {
+	device.Args
+	in  [6]device.Operand
+	out [2]device.Slice
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// runTo is run for any number of outputs.
+func runTo(outputs []*Tensor, p *device.Program, params []float64, keys []device.Key, in []*Tensor) {
 	if len(in) != p.Inputs() {
 		panic(fmt.Sprintf("ops: %s: %d operands, want %d", p.Name(), len(in), p.Inputs()))
 	}
@@ -38,15 +54,17 @@ func run(p *device.Program, params []float64, keys []device.Key, in ...*Tensor) 
 			panic(fmt.Sprintf("ops: %s: operands %s, want the same float type", p.Name(), shapes(in)))
 		}
 	}
-	shape := broadcast(p.Name(), in)
-	args := &device.Args{Params: params, Keys: keys, Out: make([]device.Slice, len(p.Outputs()))}
-	args.Rows, args.Cols, args.In = layout(shape, in)
-	outputs := make([]*Tensor, len(p.Outputs()))
+	shape := broadcast(p.Name(), in, make([]int, 0, 8))
+	args := calls.Get().(*call)
+	args.In, args.Out, args.Params, args.Keys = args.in[:0], args.out[:0], params, keys
+	layout(&args.Args, shape, in)
 	for i := range outputs {
 		outputs[i] = autograd.Make(in[0].DType(), shape, in...)
-		args.Out[i] = outputs[i].Slice()
+		args.Out = append(args.Out, outputs[i].Slice())
 	}
-	outputs[0].Device().Pointwise(p, args)
+	outputs[0].Device().Pointwise(p, &args.Args)
+	*args = call{} // keep no memory of operands
+	calls.Put(args)
 
 	var wrt uint64
 	for i, t := range in {
@@ -55,17 +73,16 @@ func run(p *device.Program, params []float64, keys []device.Key, in ...*Tensor) 
 		}
 	}
 	if wrt == 0 {
-		return outputs
+		return
 	}
 	vjp := p.VJP(wrt)
-	saved := make([]*Tensor, 0, len(in))
+	saved := make([]*Tensor, 0, 8)
 	for i, t := range in {
 		if vjp.Uses(i) {
 			saved = append(saved, t)
 		}
 	}
 	autograd.Apply(&pointwiseRule{p, params, keys, wrt}, outputs, in, saved)
-	return outputs
 }
 
 type pointwiseRule struct {
@@ -110,7 +127,7 @@ func (r *pointwiseRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 			some = g
 		}
 	}
-	in := make([]*Tensor, 0, all.Inputs())
+	in := make([]*Tensor, 0, 8)
 	next := 0
 	for i := range c.Inputs {
 		if all.Uses(i) {
@@ -128,7 +145,8 @@ func (r *pointwiseRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 		in = append(in, g)
 	}
 	vjp, at := r.program.VJP(wrt).Distinct()
-	out := run(vjp, r.params, r.keys, in...)
+	out := append(make([]*Tensor, 0, 8), make([]*Tensor, len(vjp.Outputs()))...)
+	runTo(out, vjp, r.params, r.keys, in)
 	k = 0
 	for i, x := range c.Inputs {
 		if wrt>>i&1 == 1 {
@@ -139,8 +157,9 @@ func (r *pointwiseRule) Backward(c *autograd.Call, grads []*Tensor) []*Tensor {
 	return result
 }
 
-// broadcast returns the shape that the inputs stretch to.
-func broadcast(op string, in []*Tensor) []int {
+// broadcast returns the shape that the inputs stretch to, in room if it is not one of
+// theirs.
+func broadcast(op string, in []*Tensor, room []int) []int {
 	if len(in) == 0 {
 		panic(fmt.Sprintf("ops: %s: no operands", op))
 	}
@@ -148,10 +167,10 @@ func broadcast(op string, in []*Tensor) []int {
 	if sameShapes(in) {
 		return shape
 	}
-	shape = slices.Clone(shape)
+	shape = append(room, shape...)
 	for _, t := range in {
 		if n := len(t.Shape()); n > len(shape) {
-			shape = append(slices.Repeat([]int{1}, n-len(shape)), shape...)
+			shape = slices.Insert(shape, 0, slices.Repeat([]int{1}, n-len(shape))...)
 		}
 		for i, d := range t.Shape() {
 			at := len(shape) - len(t.Shape()) + i
@@ -176,9 +195,9 @@ func sameShapes(in []*Tensor) bool {
 }
 
 // layout sees shape as rows×cols such that every input covers it as a whole, by
-// rows, by columns or as one value. Inputs for which that does not work are
-// expanded.
-func layout(shape []int, in []*Tensor) (rows, cols int, operands []device.Operand) {
+// rows, by columns or as one value, and enters that in args. Inputs for which that does
+// not work are expanded.
+func layout(args *device.Args, shape []int, in []*Tensor) {
 	split, fits := 0, -1
 	for s := 0; s <= len(shape) && fits < len(in); s++ {
 		n := 0
@@ -191,15 +210,14 @@ func layout(shape []int, in []*Tensor) (rows, cols int, operands []device.Operan
 			split, fits = s, n
 		}
 	}
-	operands = make([]device.Operand, len(in))
-	for i, t := range in {
+	for _, t := range in {
 		e, ok := extent(t, shape, split)
 		if !ok {
 			t = expandData(t, shape)
 		}
-		operands[i] = device.Operand{Slice: t.Slice(), Extent: e}
+		args.In = append(args.In, device.Operand{Slice: t.Slice(), Extent: e})
 	}
-	return product(shape[:split]), product(shape[split:]), operands
+	args.Rows, args.Cols = product(shape[:split]), product(shape[split:])
 }
 
 // extent says how t covers shape split before dimension s.

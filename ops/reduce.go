@@ -20,7 +20,7 @@ func Sum(x *Tensor, axes ...int) *Tensor {
 
 // sum sums to the kept shape and returns that in another one.
 func sum(x *Tensor, kept, shape []int) *Tensor {
-	y := autograd.View(reduceTo(device.ReduceSum, x, kept), 0, shape...)
+	y := reduceTo(device.ReduceSum, x, kept, shape)
 	autograd.Apply(sumRule{kept}, list(y), list(x), nil)
 	return y
 }
@@ -48,7 +48,7 @@ func Var(x *Tensor, correction int, axes ...int) *Tensor {
 	kept, dropped := reducedShapes("Var", x, axes)
 	n := count(x, kept)
 	mean := Scale(sumTo(x, kept), 1/float64(n))
-	squares := run(squaredDifferenceProgram, nil, nil, x, mean)[0]
+	squares := run(squaredDifferenceProgram, nil, nil, x, mean)
 	return Reshape(Scale(sumTo(squares, kept), 1/float64(max(n-correction, 0))), dropped...)
 }
 
@@ -70,7 +70,9 @@ func count(x *Tensor, kept []int) int {
 
 // reducedShapes returns x's shape with the axes as 1, and without them.
 func reducedShapes(op string, x *Tensor, axes []int) (kept, dropped []int) {
-	kept = slices.Clone(x.Shape())
+	n := len(x.Shape())
+	room := append(make([]int, 0, 2*n), x.Shape()...) // for both
+	kept, dropped = room[:n:n], room[n:]
 	for i := range axes {
 		kept[axis(op, x, axes[i])] = -1
 	}
@@ -98,15 +100,16 @@ func sumTo(x *Tensor, shape []int) *Tensor {
 	return sum(x, shape, shape)
 }
 
-// reduceTo combines what broadcasting shape to x's shape repeats, without recording.
-func reduceTo(op device.ReduceOp, x *Tensor, shape []int) *Tensor {
-	full := append(slices.Repeat([]int{1}, len(x.Shape())-len(shape)), shape...)
+// reduceTo combines what broadcasting kept to x's shape repeats, without recording, and
+// returns that in another shape.
+func reduceTo(op device.ReduceOp, x *Tensor, kept, shape []int) *Tensor {
 	cur := x
-	dims := slices.Clone(x.Shape())
+	dims := append(make([]int, 0, 8), x.Shape()...)
+	lead, last := len(dims)-len(kept), product(shape)
 	for i := 0; i < len(dims); {
 		// A run of neighbouring axes is reduced at once.
 		j := i
-		for j < len(dims) && full[j] == 1 && dims[j] != 1 {
+		for j < len(dims) && (j < lead || kept[j-lead] == 1) && dims[j] != 1 {
 			j++
 		}
 		if j == i {
@@ -117,8 +120,15 @@ func reduceTo(op device.ReduceOp, x *Tensor, shape []int) *Tensor {
 		for k := i; k < j; k++ {
 			dims[k] = 1
 		}
-		next := autograd.Make(x.DType(), dims, cur)
+		of := dims
+		if outer*inner == last { // nothing remains to be reduced
+			of = shape
+		}
+		next := autograd.Make(x.DType(), of, cur)
 		next.Device().Reduce(op, next.Slice(), cur.Slice(), outer, n, inner)
+		if outer*inner == last {
+			return next
+		}
 		cur = next
 		i = j
 	}
@@ -145,7 +155,10 @@ func (expandRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
 // expandData is Expand without recording.
 func expandData(x *Tensor, shape []int) *Tensor {
 	lead := len(shape) - len(x.Shape())
-	strides := make([]int, len(shape))
+	room := make([]int, 3*len(shape)) // for all that the device is given
+	strides, to, size := room[:len(shape)], room[len(shape):2*len(shape)], room[2*len(shape):]
+	copy(size, shape)
+	rowMajorTo(to, shape)
 	step := 1
 	for i := len(shape) - 1; i >= lead && lead >= 0; i-- {
 		switch d := x.Shape()[i-lead]; {
@@ -157,20 +170,24 @@ func expandData(x *Tensor, shape []int) *Tensor {
 		}
 	}
 	if lead < 0 {
-		panic(fmt.Sprintf("ops: Expand: shape %v to %v", x.Shape(), shape))
+		panic(fmt.Sprintf("ops: Expand: shape %v to %v", x.Shape(), size))
 	}
 	y := autograd.Make(x.DType(), shape, x)
-	y.Device().Strided(y.Slice(), 0, rowMajor(shape), x.Slice(), 0, strides, shape)
+	y.Device().Strided(y.Slice(), 0, to, x.Slice(), 0, strides, size)
 	return y
 }
 
 // rowMajor returns the strides of a contiguous tensor.
 func rowMajor(shape []int) []int {
 	strides := make([]int, len(shape))
+	rowMajorTo(strides, shape)
+	return strides
+}
+
+func rowMajorTo(strides, shape []int) {
 	step := 1
 	for i := len(shape) - 1; i >= 0; i-- {
 		strides[i] = step
 		step *= shape[i]
 	}
-	return strides
 }

@@ -22,7 +22,11 @@ func TestSeveralResults(t *testing.T) {
 		{"second", func(out []*Tensor) *Tensor { return out[1] }},
 		{"both", func(out []*Tensor) *Tensor { return Mul(out[0], out[1]) }},
 	} {
-		f := func(in ...*Tensor) *Tensor { return c.f(run(p, nil, nil, in...)) }
+		f := func(in ...*Tensor) *Tensor {
+			out := make([]*Tensor, 2)
+			runTo(out, p, nil, nil, in)
+			return c.f(out)
+		}
 		x := autograd.New([]float64{0.3, -0.7, 1.1, 0.2, 0.5, -2}, 2, 3).RequireGrad()
 		y := autograd.New([]float64{math.Pi, 2, -1}).RequireGrad()
 		if err := autograd.GradCheck(f, x, y); err != nil {

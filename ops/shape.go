@@ -10,7 +10,7 @@ import (
 // Reshape returns x in another shape of as many elements, sharing its memory. One
 // dimension may be -1: what is left over.
 func Reshape(x *Tensor, shape ...int) *Tensor {
-	shape = slices.Clone(shape)
+	shape = append(make([]int, 0, 8), shape...)
 	free, rest, fits := -1, 1, true
 	for i, d := range shape {
 		if d == -1 && free < 0 {
@@ -24,7 +24,7 @@ func Reshape(x *Tensor, shape ...int) *Tensor {
 		shape[free] = x.Len() / rest
 	}
 	if !fits || product(shape) != x.Len() || free >= 0 && rest == 0 {
-		panic(fmt.Sprintf("ops: Reshape: %v to %v", x.Shape(), shape))
+		panic(fmt.Sprintf("ops: Reshape: %v to %v", x.Shape(), slices.Clone(shape)))
 	}
 	if slices.Equal(shape, x.Shape()) {
 		return x

@@ -25,13 +25,15 @@ func LogSoftmax(x *Tensor, along int) *Tensor {
 // without axes. That of nothing, or of nothing but -Inf, is -Inf.
 func LogSumExp(x *Tensor, axes ...int) *Tensor {
 	kept, dropped := reducedShapes("LogSumExp", x, axes)
-	m := run(finiteProgram, nil, nil, highest(x, kept))[0]
+	m := run(finiteProgram, nil, nil, highest(x, kept))
 	return Reshape(Add(Log(sumTo(Exp(Sub(x, m)), kept)), m), dropped...)
 }
 
 // highest returns the maximum of the elements that become one of the kept shape. What
 // is computed from it does not depend on it, so that it needs no gradient.
-func highest(x *Tensor, kept []int) *Tensor { return reduceTo(device.ReduceMax, x.Detach(), kept) }
+func highest(x *Tensor, kept []int) *Tensor {
+	return reduceTo(device.ReduceMax, x.Detach(), kept, kept)
+}
 
 // finiteProgram replaces infinities by 0, because Inf - Inf is NaN.
 var finiteProgram = unary("finite", func(b *builder, x value) value {

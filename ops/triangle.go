@@ -40,5 +40,5 @@ func runTriangle(p *device.Program, x *Tensor, diagonal int) *Tensor {
 		t.Device().Iota(t.Slice(), 0, 1)
 		return t
 	}
-	return run(p, []float64{float64(diagonal)}, nil, x, count(x.Dim(-2), 1), count(x.Dim(-1)))[0]
+	return run(p, []float64{float64(diagonal)}, nil, x, count(x.Dim(-2), 1), count(x.Dim(-1)))
 }

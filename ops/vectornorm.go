@@ -24,14 +24,14 @@ func normTo(x *Tensor, p float64, kept []int) *Tensor {
 	case p == 1:
 		return sumTo(Abs(x), kept)
 	case p == 2:
-		return run(rootProgram, nil, nil, sumTo(Mul(x, x), kept))[0]
+		return run(rootProgram, nil, nil, sumTo(Mul(x, x), kept))
 	case math.IsInf(p, 1):
 		return extremumTo("Norm", device.ReduceMax, Abs(x), kept)
 	case math.IsInf(p, -1):
 		return extremumTo("Norm", device.ReduceMin, Abs(x), kept)
 	}
-	sum := sumTo(run(powerProgram, []float64{p}, nil, x)[0], kept)
-	return run(powerProgram, []float64{1 / p}, nil, sum)[0]
+	sum := sumTo(run(powerProgram, []float64{p}, nil, x), kept)
+	return run(powerProgram, []float64{1 / p}, nil, sum)
 }
 
 var (

@@ -38,14 +38,17 @@ func (*lamb) states() []string { return []string{"exp_avg", "exp_avg_sq"} }
 
 func (l *lamb) update(o *Optimizer, s *state, g *autograd.Tensor, lr, decay, scale float64) {
 	t := float64(s.step)
-	w, m, v := s.param.Tensor, s.tensors[0], s.tensors[1]
+	w, m, v := s.tensors[0], s.tensors[1], s.tensors[2]
 	r := autograd.Make(w.DType(), w.Shape(), o.scope.Of(w))
 	params := []float64{l.beta1, 1 - l.beta1, l.beta2, 1 - l.beta2, decay, 1 / (1 - math.Pow(l.beta1, t)), 1 / math.Sqrt(1-math.Pow(l.beta2, t)), l.eps, scale}
 	autograd.Mutate(func(dst ...device.Slice) {
 		w.Device().Pointwise(lambProgram, &device.Args{Rows: 1, Cols: w.Len(), Params: params, Out: append(dst, r.Slice()),
 			In: []device.Operand{{Slice: dst[0]}, {Slice: dst[1]}, {Slice: g.Slice()}, {Slice: w.Slice()}}})
 	}, m, v)
-	apply(lambStep, []float64{lr}, []*autograd.Tensor{w}, r, o.square(w), o.square(r))
+	squares := autograd.Make(w.DType(), []int{2}, r)
+	o.square(squares.Slice().Sub(0, 1), w)
+	o.square(squares.Slice().Sub(1, 1), r)
+	apply(lambStep, []float64{lr}, s.tensors[:1], r, autograd.View(squares, 0, 1), autograd.View(squares, 1, 1))
 	o.scope.Reset()
 }
 

@@ -51,7 +51,7 @@ type rule interface {
 // state is what an optimiser keeps of a parameter.
 type state struct {
 	param   *nn.Parameter
-	tensors []*autograd.Tensor
+	tensors []*autograd.Tensor // the parameter's, then those that the rule keeps
 	step    int
 }
 
@@ -62,7 +62,7 @@ func newOptimizer(params []*nn.Parameter, lr, decay float64, r rule) *Optimizer 
 			o.frozen = append(o.frozen, p)
 			continue
 		}
-		s := &state{param: p}
+		s := &state{param: p, tensors: []*autograd.Tensor{p.Tensor}}
 		for range r.states() {
 			s.tensors = append(s.tensors, autograd.Full(p.Tensor.DType(), 0, p.Tensor.Shape()...))
 		}
@@ -82,14 +82,18 @@ type formula struct {
 func (f *formula) states() []string { return f.names }
 
 func (f *formula) update(o *Optimizer, s *state, g *autograd.Tensor, lr, decay, scale float64) {
-	apply(f.program, f.params(lr, decay, scale, s.step), append([]*autograd.Tensor{s.param.Tensor}, s.tensors...), g)
+	apply(f.program, f.params(lr, decay, scale, s.step), s.tensors, g)
 }
 
 // apply overwrites tensors by what a program makes of them and of others, which have
 // as many elements or one.
 func apply(p *device.Program, params []float64, tensors []*autograd.Tensor, others ...*autograd.Tensor) {
 	autograd.Mutate(func(dst ...device.Slice) {
-		in := make([]device.Operand, 0, len(dst)+len(others))
+		var call struct { // one object
+			device.Args
+			in [6]device.Operand
+		}
+		in := call.in[:0]
 		for _, s := range dst {
 			in = append(in, device.Operand{Slice: s})
 		}
@@ -100,7 +104,8 @@ func apply(p *device.Program, params []float64, tensors []*autograd.Tensor, othe
 			}
 			in = append(in, operand)
 		}
-		tensors[0].Device().Pointwise(p, &device.Args{Rows: 1, Cols: tensors[0].Len(), Params: params, In: in, Out: dst})
+		call.Args = device.Args{Rows: 1, Cols: tensors[0].Len(), Params: params, In: in, Out: dst}
+		tensors[0].Device().Pointwise(p, &call.Args)
 	}, tensors...)
 }
 
@@ -152,29 +157,34 @@ var clipProgram = device.NewProgram("clip", 1, func(b *device.Builder, in ...dev
 
 // norm returns the Euclidean norm of all gradients together.
 func (o *Optimizer) norm(grads *autograd.Gradients) float64 {
-	var squares []*autograd.Tensor
+	defer o.scope.Reset()
+	var squares *autograd.Tensor // one number a parameter
+	n := 0
 	for _, s := range o.state {
 		if g := grads.Get(s.param.Tensor); g != nil {
-			squares = append(squares, o.square(g))
+			if squares == nil {
+				squares = autograd.Make(g.DType(), []int{len(o.state)}, o.scope.Of(g))
+			}
+			o.square(squares.Slice().Sub(n, 1), g)
+			n++
 		}
 	}
-	if len(squares) == 0 {
+	if n == 0 {
 		return 0
 	}
 	sum := 0.0
-	for _, v := range ops.Concat(0, squares...).Float64s() {
+	for _, v := range autograd.View(squares, 0, n).Float64s() {
 		sum += v
 	}
-	o.scope.Reset()
 	return math.Sqrt(sum)
 }
 
-// square returns the sum of the squares of t's elements, a vector of one, in the
-// optimiser's scope.
-func (o *Optimizer) square(t *autograd.Tensor) *autograd.Tensor {
-	return o.scope.Frame(func() *autograd.Tensor {
+// square writes the sum of the squares of t's elements.
+func (o *Optimizer) square(sum device.Slice, t *autograd.Tensor) {
+	o.scope.Frame(func() *autograd.Tensor {
 		t := o.scope.Of(t)
-		return ops.Reshape(ops.Sum(ops.Mul(t, t)), 1)
+		t.Device().Reduce(device.ReduceSum, sum, ops.Mul(t, t).Slice(), 1, t.Len(), 1)
+		return nil
 	})
 }
 
@@ -185,7 +195,7 @@ func (o *Optimizer) State() (tensors []nn.Entry, steps map[string]int) {
 	steps = map[string]int{}
 	for _, s := range o.state {
 		for i, name := range o.rule.states() {
-			for _, e := range s.param.Entries(s.tensors[i]) {
+			for _, e := range s.param.Entries(s.tensors[1+i]) {
 				tensors = append(tensors, nn.Entry{Name: e.Name + "." + name, Tensor: e.Tensor})
 			}
 		}

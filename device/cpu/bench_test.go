@@ -49,11 +49,8 @@ var (
 	addProgram = device.NewProgram("add", 2, func(b *device.Builder, x ...device.Value) values {
 		return values{b.Add(x[0], x[1])}
 	})
-	expProgram  = device.NewProgram("exp", 1, func(b *device.Builder, x ...device.Value) values { return values{b.Exp(x[0])} })
-	tanhProgram = device.NewProgram("tanh", 1, func(b *device.Builder, x ...device.Value) values { return values{b.Tanh(x[0])} })
-	geluProgram = device.NewProgram("gelu", 1, func(b *device.Builder, x ...device.Value) values {
-		return values{b.Mul(b.Mul(b.Const(0.5), x[0]), b.Add(b.Const(1), b.Erf(b.Mul(x[0], b.Const(math.Sqrt2/2)))))}
-	})
+	expProgram      = device.NewProgram("exp", 1, func(b *device.Builder, x ...device.Value) values { return values{b.Exp(x[0])} })
+	tanhProgram     = device.NewProgram("tanh", 1, func(b *device.Builder, x ...device.Value) values { return values{b.Tanh(x[0])} })
 	biasGELUProgram = device.NewProgram("bias+gelu", 2, func(b *device.Builder, in ...device.Value) values {
 		x := b.Add(in[0], in[1])
 		return values{b.Mul(b.Mul(b.Const(0.5), x), b.Add(b.Const(1), b.Erf(b.Mul(x, b.Const(math.Sqrt2/2)))))}

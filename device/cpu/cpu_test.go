@@ -334,6 +334,9 @@ func TestPlansAreForgottenWithTheirProgram(t *testing.T) {
 
 // What a program costs is the number of its steps.
 func TestStepsOfPlans(t *testing.T) {
+	gate := device.NewProgram("gate", 1, func(b *device.Builder, x ...device.Value) values {
+		return values{b.Mul(b.Mul(b.Const(0.5), x[0]), b.Add(b.Const(1), b.Tanh(b.Mul(x[0], b.Const(0.7)))))}
+	})
 	for _, c := range []struct {
 		p             *device.Program
 		l             layout
@@ -342,9 +345,12 @@ func TestStepsOfPlans(t *testing.T) {
 		{addProgram, layout{[]device.Extent{device.FullExtent, device.FullExtent}, []uint64{1}}, 1, 0},
 		{addProgram, layout{[]device.Extent{device.FullExtent, device.ScalarExtent}, []uint64{0}}, 1, 0},
 		{addProgram, layout{[]device.Extent{device.ColumnExtent, device.FullExtent}, []uint64{0}}, 1, 1},
-		{geluProgram, layout{[]device.Extent{device.FullExtent}, []uint64{0}}, 5, 2},
-		{geluProgram, layout{[]device.Extent{device.FullExtent}, []uint64{1}}, 5, 2},
-		{geluProgram, layout{[]device.Extent{device.ScalarExtent}, []uint64{0}}, 1, 0},
+		{gate, layout{[]device.Extent{device.FullExtent}, []uint64{0}}, 5, 2},
+		{gate, layout{[]device.Extent{device.FullExtent}, []uint64{1}}, 5, 2},
+		{gate, layout{[]device.Extent{device.ScalarExtent}, []uint64{0}}, 1, 0},
+		{geluProgram, layout{[]device.Extent{device.FullExtent}, []uint64{0}}, 1, 0},
+		{geluProgram.VJP(1), layout{[]device.Extent{device.FullExtent, device.FullExtent}, []uint64{0}}, 2, 1},
+		{biasGELUProgram, layout{[]device.Extent{device.FullExtent, device.RowExtent}, []uint64{0}}, 2, 1},
 	} {
 		p := compile(c.p, c.l)
 		if len(p.steps) != c.steps || p.private != c.memory {
@@ -365,4 +371,77 @@ func ExampleDevice_Pointwise() {
 	d.Read(y, s)
 	fmt.Printf("%.3f\n", y)
 	// Output: [-0.269 0.000 0.731]
+}
+
+// TestRecognise: GELU and its derivative are found in what is about them, and what is needed
+// besides is computed too.
+func TestRecognise(t *testing.T) {
+	d := New()
+	const n = 100
+	x, g, y, z := random(d, n), random(d, n), empty(d, n), empty(d, n)
+	one := func(p *device.Program, in ...device.Slice) []float32 {
+		d.Pointwise(p, &device.Args{Rows: 1, Cols: n, In: full(in...), Out: []device.Slice{y}})
+		return slices.Clone(view[float32]("", "", y, n))
+	}
+	two := func(f func(b *device.Builder, x, g device.Value) values) (_, _ []float32) {
+		p := device.NewProgram("two", 2, func(b *device.Builder, in ...device.Value) values { return f(b, in[0], in[1]) })
+		d.Pointwise(p, &device.Args{Rows: 1, Cols: n, In: full(x, g), Out: []device.Slice{y, z}})
+		return slices.Clone(view[float32]("", "", y, n)), slices.Clone(view[float32]("", "", z, n))
+	}
+	gelu, gradient := one(geluProgram, x), one(geluProgram.VJP(1), x, g)
+	same := func(what string, got, want []float32) {
+		t.Helper()
+		for i := range want {
+			if math.Abs(float64(got[i]-want[i])) > 1e-6 {
+				t.Fatalf("%s: element %d is %v, want %v", what, i, got[i], want[i])
+			}
+		}
+	}
+	xs, gs := view[float32]("", "", x, n), view[float32]("", "", g, n)
+	expected := func(f func(x, g float64) float64) []float32 {
+		want := make([]float32, n)
+		for i := range want {
+			want[i] = float32(f(float64(xs[i]), float64(gs[i])))
+		}
+		return want
+	}
+	inner := func(x, g float64) float64 { return g * x * math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }
+	same("gelu", gelu, expected(func(x, _ float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }))
+	same("gradient", gradient, expected(func(x, g float64) float64 { return g/2*(1+math.Erf(x/math.Sqrt2)) + inner(x, g) }))
+
+	value, erf := two(func(b *device.Builder, x, _ device.Value) values {
+		e := b.Add(b.Const(1), b.Erf(b.Mul(x, b.Const(1/math.Sqrt2))))
+		return values{b.Mul(b.Mul(b.Const(0.5), x), e), e}
+	})
+	same("gelu with a part of it", value, gelu)
+	same("a part of gelu", erf, expected(func(x, _ float64) float64 { return 1 + math.Erf(x/math.Sqrt2) }))
+
+	code := geluProgram.VJP(1).Code()
+	value, part := two(func(b *device.Builder, x, g device.Value) values { // the same again, with a part of it as a result
+		at := make([]device.Value, len(code))
+		for i, in := range code {
+			switch in.Op {
+			case device.OpInput:
+				at[i] = values{x, g}[in.Index]
+			case device.OpConst:
+				at[i] = b.Const(in.Const)
+			case device.OpMul:
+				at[i] = b.Mul(at[in.A], at[in.B])
+			case device.OpAdd:
+				at[i] = b.Add(at[in.A], at[in.B])
+			case device.OpNeg:
+				at[i] = b.Neg(at[in.A])
+			case device.OpExp:
+				at[i] = b.Exp(at[in.A])
+			case device.OpErf:
+				at[i] = b.Erf(at[in.A])
+			default:
+				t.Fatalf("%v in the derivative of gelu", in.Op)
+			}
+		}
+		last := code[len(code)-1]
+		return values{at[len(code)-1], at[last.A]}
+	})
+	same("gradient with a part of it", value, gradient)
+	same("a part of the gradient", part, expected(inner))
 }

@@ -39,12 +39,20 @@ func crossEntropy[T float](k *kernels[T], loss, lse, logits, target device.Slice
 	losses, lses := view[T](op, "loss", loss, segs.Count()), view[T](op, "lse", lse, segs.Count())
 	at := targets(op, target, segs)
 	parallel.Range(segs.Count(), segmentsPerTask(segs), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			losses[i], lses[i] = 0, 0
-			if segs.Len(i) > 0 && at[i] >= 0 {
-				row := x[segs.Start(i):][:segs.Len(i)]
-				k.logSumExpRows(lses[i:i+1], row, len(row))
-				losses[i] = lses[i] - row[at[i]]
+		for i := lo; i < hi; {
+			n, run := segs.Len(i), i+1 // segments of one length, as a classification's, are rows
+			for run < hi && segs.Len(run) == n && segs.Start(run) == segs.Start(run-1)+n {
+				run++
+			}
+			if n > 0 {
+				k.logSumExpRows(lses[i:run], x[segs.Start(i):][:(run-i)*n], n)
+			}
+			for ; i < run; i++ {
+				if n > 0 && at[i] >= 0 {
+					losses[i] = lses[i] - x[segs.Start(i)+int(at[i])]
+				} else {
+					losses[i], lses[i] = 0, 0
+				}
 			}
 		}
 	})

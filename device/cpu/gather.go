@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/parallel"
@@ -74,32 +75,36 @@ func scatterAdd[T float](k *kernels[T], dst, src device.Slice, index []int32, w 
 	if w == 0 || len(index) == 0 {
 		return
 	}
-	// Wide rows are split by columns. Of narrow ones, each task takes the rows of its
-	// part of the table, and reads the whole index for it.
-	const columns, parts = 128, 8
-	switch {
-	case len(index)*w <= grain:
-		addRows(k, to, from, index, w, 0, w)
-	case w >= 2*columns:
-		parallel.Range(w, columns, func(lo, hi int) { addRows(k, to, from, index, w, lo, hi) })
-	default:
-		rows := len(to) / w
-		parallel.For(parts, func(part int) {
-			lo, hi := int32(rows*part/parts), int32(rows*(part+1)/parts)
-			for i, row := range index {
-				if lo <= row && row < hi {
-					addRow(k, to[int(row)*w:][:w], from[i*w:][:w])
-				}
+	if len(index)*w <= grain {
+		for i, row := range index {
+			addRow(k, to[int(row)*w:][:w], from[i*w:][:w])
+		}
+		return
+	}
+	// Each task takes an eighth of the table's rows, and reads the whole index for that.
+	// Rows as long as embeddings are taken in blocks of a few, so that an index which names
+	// the first ones most, as words do, is still divided; and few such rows are divided by
+	// columns too, which is slower.
+	const parts, wide, block, band = 8, 256, 4096, 384
+	rows := len(to) / w
+	shift := uint32(bits.Len(uint((rows - 1) / parts))) // of a block's rows
+	bands := 1
+	if w >= wide {
+		shift = uint32(bits.Len(uint((block - 1) / w)))
+		if rows < 8*parts<<shift {
+			bands = (w-1)/band + 1
+		}
+	}
+	width := (w-1)/bands + 1
+	parallel.For(parts*bands, func(i int) {
+		part, lo := uint32(i/bands), i%bands*width
+		hi := min(lo+width, w)
+		for i, row := range index {
+			if uint32(row)>>(shift&31)%parts == part {
+				addRow(k, to[int(row)*w+lo:int(row)*w+hi], from[i*w+lo:i*w+hi])
 			}
-		})
-	}
-}
-
-// addRows adds columns [lo, hi) of all rows.
-func addRows[T float](k *kernels[T], to, from []T, index []int32, w, lo, hi int) {
-	for i, row := range index {
-		addRow(k, to[int(row)*w+lo:int(row)*w+hi], from[i*w+lo:i*w+hi])
-	}
+		}
+	})
 }
 
 func addRow[T float](k *kernels[T], to, from []T) {

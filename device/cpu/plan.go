@@ -17,7 +17,7 @@ import (
 // prologue, as numbers.
 type plan struct {
 	layout
-	code     []device.Instr // of the program, for its constants, parameters and inputs
+	code     []device.Instr // of the program, with what recognise found in it
 	scalars  int            // numbers that the prologue needs
 	prologue []step         // its slots are numbers
 	steps    []step
@@ -106,7 +106,7 @@ type compiler struct {
 	outputs  []device.Value
 	operands [][]device.Value // of each instruction, after fusing
 	constant []bool
-	fused    []bool // into the instruction that uses it
+	fused    []bool // into the instruction that uses it, or not needed
 	last     []int  // instruction that uses a value last; len(code) for the end of the block
 	slot     []int  // of each value, -1 for none yet
 	free     []int  // registers
@@ -116,7 +116,7 @@ type compiler struct {
 func compile(p *device.Program, l layout) *plan {
 	n := len(p.Code())
 	c := &compiler{
-		plan:     &plan{layout: l, code: p.Code(), scalars: n},
+		plan:     &plan{layout: l, code: recognise(p), scalars: n},
 		outputs:  p.Outputs(),
 		operands: make([][]device.Value, n),
 		fused:    make([]bool, n),
@@ -124,8 +124,9 @@ func compile(p *device.Program, l layout) *plan {
 		negated:  map[device.Value]int{},
 	}
 	for v, in := range c.code {
-		c.operands[v] = []device.Value{in.A, in.B, in.C}[:in.Op.Arity()]
+		c.operands[v] = []device.Value{in.A, in.B, in.C}[:arity(in.Op)]
 	}
+	c.prune()
 	c.fuse()
 	c.constant = c.constants(func(i int) bool { return c.extents[i] == device.ScalarExtent })
 	c.liveness()
@@ -150,6 +151,22 @@ func (c *compiler) constants(input func(i int) bool) []bool {
 	return constant
 }
 
+// prune leaves out what recognise has made superfluous.
+func (c *compiler) prune() {
+	needed := make([]bool, len(c.code))
+	for _, v := range c.outputs {
+		needed[v] = true
+	}
+	for v := len(c.code) - 1; v >= 0; v-- {
+		if !needed[v] {
+			c.operands[v], c.fused[v] = nil, true
+		}
+		for _, x := range c.operands[v] {
+			needed[x] = true
+		}
+	}
+}
+
 // fuse finds the products that are used once, by a sum. It looks at the program
 // alone, so that an element has the same bits whatever the shapes.
 func (c *compiler) fuse() {
@@ -164,7 +181,7 @@ func (c *compiler) fuse() {
 	}
 	constant := c.constants(func(int) bool { return false })
 	for v, in := range c.code {
-		if in.Op != device.OpAdd {
+		if in.Op != device.OpAdd || c.fused[v] {
 			continue
 		}
 		for i, x := range c.operands[v] {

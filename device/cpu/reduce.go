@@ -41,7 +41,7 @@ func reduce[T float](k *kernels[T], op device.ReduceOp, dst, src device.Slice, o
 
 // reduceRows reduces rows of n > 0 contiguous elements.
 func reduceRows[T float](k *kernels[T], op device.ReduceOp, dst, src []T, rows, n int) {
-	one := [...]func(x []T) T{device.ReduceSum: k.sum, device.ReduceMax: k.maxOf, device.ReduceMin: minOf[T]}[op]
+	one := [...]func(x []T) T{device.ReduceSum: k.sum, device.ReduceMax: k.maxOf, device.ReduceMin: k.minOf}[op]
 	if n <= 4*grain || rows >= 16 {
 		parallel.Range(rows, rowsPerTask(n), func(lo, hi int) {
 			for r := lo; r < hi; r++ {
@@ -74,7 +74,7 @@ func minOf[T float](x []T) T {
 func reduceColumns[T float](k *kernels[T], op device.ReduceOp, dst, src []T, outer, n, inner int) {
 	const band = 2048
 	bands := (inner-1)/band + 1
-	partRows := max(32, grain/min(inner, band))
+	partRows := max(32, grain/min(inner, band), min((n+15)/16, 256)) // short parts cost a pass over the sums each
 	parts := (n-1)/partRows + 1
 	combine := [...]func(dst, a, b []T){
 		device.ReduceSum: k.binary[device.OpAdd], device.ReduceMax: k.binary[device.OpMax], device.ReduceMin: k.binary[device.OpMin],
@@ -123,19 +123,33 @@ func argMax[T float](k *kernels[T], dst []int32, src []T, outer, n, inner int) {
 		})
 		return
 	}
-	parallel.Range(outer, rowsPerTask(n*inner), func(lo, hi int) {
-		for o := lo; o < hi; o++ {
-			at := dst[o*inner : (o+1)*inner]
-			rows := src[o*n*inner : (o+1)*n*inner]
-			clear(at)
+	const band = 2048 // columns
+	bands := (inner + band - 1) / band
+	parallel.Range(outer*bands, rowsPerTask(n*min(inner, band)), func(lo, hi int) {
+		memory := k.borrow(min(inner, band))
+		for i := lo; i < hi; i++ {
+			c := i % bands * band
+			at := dst[i/bands*inner+c:][:min(band, inner-c)]
+			row := func(r int) []T { return src[(i/bands*n+r)*inner+c:][:len(at)] }
+			best := memory.data[:len(at)]
+			copy(best, row(0))
 			for r := 1; r < n; r++ {
-				for c, x := range rows[r*inner : (r+1)*inner] {
-					if best := rows[int(at[c])*inner+c]; x > best || x != x && best == best {
-						at[c] = int32(r)
+				k.binary[device.OpMax](best, best, row(r))
+			}
+			for r := n - 1; r >= 0; r-- { // the first is written last; without branches
+				for c, x := range row(r) {
+					where := at[c]
+					if x == best[c] {
+						where = int32(r)
 					}
+					if x != x {
+						where = int32(r)
+					}
+					at[c] = where
 				}
 			}
 		}
+		k.giveBack(memory)
 	})
 }
 

@@ -34,6 +34,10 @@ type entry struct {
 func sortRows[T float](values, indices, src device.Slice, rows, n int, descending bool) {
 	from := view[T]("Sort", "src", src, rows*n)
 	sorted, order := view[T]("Sort", "values", values, rows*n), view[int32]("Sort", "indices", indices, rows*n)
+	if from, ok := any(from).([]float32); ok && n <= 1<<positionBits {
+		sortWords(any(sorted).([]float32), order, from, rows, n, descending)
+		return
+	}
 	parallel.Range(rows, rowsPerTask(8*n), func(lo, hi int) {
 		entries := make([]entry, n)
 		for r := lo; r < hi; r++ {
@@ -56,6 +60,63 @@ func sortRows[T float](values, indices, src device.Slice, rows, n int, descendin
 			}
 		}
 	})
+}
+
+// positionBits are those of a key that are the same for every float32.
+const positionBits = 52 - 23
+
+// sortWords sorts numbers whose key and position fit in one word.
+func sortWords(sorted []float32, order []int32, from []float32, rows, n int, descending bool) {
+	var flip uint64
+	if descending {
+		flip = math.MaxUint64
+	}
+	parallel.Range(rows, rowsPerTask(8*n), func(lo, hi int) {
+		words, spare := make([]uint64, n), make([]uint64, n)
+		for r := lo; r < hi; r++ {
+			row := from[r*n : (r+1)*n]
+			for i, x := range row {
+				words[i] = (sortKey(float64(x))^flip)>>positionBits<<positionBits | uint64(i)
+			}
+			sortUnsigned(words, spare)
+			for i, w := range words {
+				at := int32(w & (1<<positionBits - 1))
+				sorted[r*n+i], order[r*n+i] = row[at], at
+			}
+		}
+	})
+}
+
+// sortUnsigned sorts words, whose positions are in order: by digits of their keys, the
+// lowest first, if there are many.
+func sortUnsigned(words, spare []uint64) {
+	const few, digit, passes = 256, 9, 4 // an even number of passes ends in words
+	if len(words) < few {
+		slices.Sort(words)
+		return
+	}
+	var starts [passes][1 << digit]int
+	for _, w := range words {
+		w >>= positionBits
+		for p := range starts {
+			starts[p][w%(1<<digit)]++
+			w >>= digit
+		}
+	}
+	for p := range starts {
+		start := &starts[p]
+		at := 0
+		for d, n := range start {
+			start[d] = at
+			at += n
+		}
+		for _, w := range words {
+			d := w >> (positionBits + digit*p) % (1 << digit)
+			spare[start[d]] = w
+			start[d]++
+		}
+		words, spare = spare, words
+	}
 }
 
 // sortKey maps numbers to integers in the same order: both zeros to one, every

@@ -14,8 +14,8 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 		misuse("Strided", "%d and %d strides for %d dimensions", len(dstStride), len(srcStride), len(shape))
 	}
 	apart("Strided", dst, src)
-	var room [8]axis
-	s := strided{dst: dstOff, src: srcOff, axes: room[:0]}
+	s := &strided{dst: dstOff, src: srcOff}
+	s.axes = s.room[:0]
 	empty := false
 	for i, n := range shape {
 		sizes("Strided", n)
@@ -29,13 +29,13 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 	s.simplify()
 	switch typeOf("Strided", "dst", dst) {
 	case device.Float32:
-		copyStrided(&s, view[float32]("Strided", "dst", dst, dst.Len), view[float32]("Strided", "src", src, src.Len))
+		copyStrided(s, view[float32]("Strided", "dst", dst, dst.Len), view[float32]("Strided", "src", src, src.Len))
 	case device.Float64:
-		copyStrided(&s, view[float64]("Strided", "dst", dst, dst.Len), view[float64]("Strided", "src", src, src.Len))
+		copyStrided(s, view[float64]("Strided", "dst", dst, dst.Len), view[float64]("Strided", "src", src, src.Len))
 	case device.Int32:
-		copyStrided(&s, view[int32]("Strided", "dst", dst, dst.Len), view[int32]("Strided", "src", src, src.Len))
+		copyStrided(s, view[int32]("Strided", "dst", dst, dst.Len), view[int32]("Strided", "src", src, src.Len))
 	case device.BFloat16:
-		copyStrided(&s, view[uint16]("Strided", "dst", dst, dst.Len), view[uint16]("Strided", "src", src, src.Len))
+		copyStrided(s, view[uint16]("Strided", "dst", dst, dst.Len), view[uint16]("Strided", "src", src, src.Len))
 	}
 }
 
@@ -43,6 +43,7 @@ func (d *Device) Strided(dst device.Slice, dstOff int, dstStride []int, src devi
 type strided struct {
 	dst, src int
 	axes     []axis
+	room     [6]axis // for the axes, usually
 }
 
 type axis struct{ n, dst, src int }
@@ -110,8 +111,13 @@ func count(axes []axis) int {
 
 func copyStrided[T element](s *strided, dst, src []T) {
 	outer, inner := s.axes[:len(s.axes)-1], s.axes[len(s.axes)-1]
+	if len(outer) == 0 && inner.dst == 1 && inner.src == 1 {
+		copyAll(dst[s.dst:s.dst+inner.n], src[s.src:])
+		return
+	}
 	if inner.dst == 1 && inner.src != 1 && inner.src != 0 {
-		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n > 1 }); k >= 0 {
+		const few = 8 // elements side by side in src, for which turning a block does not pay
+		if k := slices.IndexFunc(outer, func(a axis) bool { return a.src == 1 && a.n >= few }); k >= 0 {
 			across := outer[k]
 			transpose(s, slices.Concat(outer[:k], outer[k+1:]), across, inner, dst, src)
 			return
@@ -120,11 +126,26 @@ func copyStrided[T element](s *strided, dst, src []T) {
 	// Runs along the last axis, cut if they are long.
 	cut := min(inner.n, grain)
 	cuts := (inner.n-1)/cut + 1
+	step := axis{1, 0, 0} // from one run to the next, mostly
+	if len(outer) > 0 {
+		step = outer[len(outer)-1]
+	}
 	parallel.Range(count(outer)*cuts, rowsPerTask(cut), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			to, from := s.start(outer, i/cuts)
-			skip := i % cuts * cut
-			copyRun(dst[to+skip*inner.dst:], src, from+skip*inner.src, min(cut, inner.n-skip), inner.dst, inner.src)
+		if cuts > 1 {
+			for i := lo; i < hi; i++ {
+				to, from := s.start(outer, i/cuts)
+				skip := i % cuts * cut
+				copyRun(dst[to+skip*inner.dst:], src, from+skip*inner.src, min(cut, inner.n-skip), inner.dst, inner.src)
+			}
+			return
+		}
+		for i := lo; i < hi; {
+			to, from := s.start(outer, i)
+			for end := min(hi, i+step.n-i%step.n); i < end; i++ {
+				copyRun(dst[to:], src, from, inner.n, inner.dst, inner.src)
+				to += step.dst
+				from += step.src
+			}
 		}
 	})
 }
@@ -146,28 +167,31 @@ func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
 	}
 }
 
-// transpose copies blocks in which down is contiguous in dst and across in src.
+// transpose copies blocks in which down is contiguous in dst and across in src. It goes
+// by few rows of src and long parts of them, in which the processor fetches ahead:
+// going down narrow columns took half as long again.
 func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
-	const width = 64
-	bands := (across.n-1)/width + 1
-	parallel.Range(count(outer)*bands, rowsPerTask(width*down.n), func(lo, hi int) {
+	const height, width = 32, 2048
+	columns, bands := (across.n-1)/width+1, (down.n-1)/height+1
+	parallel.Range(count(outer)*bands*columns, rowsPerTask(height*min(width, across.n)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			to, from := s.start(outer, i/bands)
-			first := i % bands * width
-			n := min(width, across.n-first)
-			to += first * across.dst
-			from += first
-			if down.src >= n && across.dst >= down.n {
+			to, from := s.start(outer, i/columns/bands)
+			left, top := i%columns*width, i/columns%bands*height
+			part := axis{min(height, down.n-top), 1, down.src}
+			n := min(width, across.n-left)
+			to += left*across.dst + top
+			from += left + top*down.src
+			if down.src >= n && across.dst >= part.n {
 				switch dst := any(dst).(type) {
 				case []float32:
-					simd.STranspose(down.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
+					simd.STranspose(part.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
 					continue
 				case []float64:
-					simd.DTranspose(down.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
+					simd.DTranspose(part.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
 					continue
 				}
 			}
-			transposeTiles(n, across.dst, down, dst, to, src, from)
+			transposeTiles(n, across.dst, part, dst, to, src, from)
 		}
 	})
 }

@@ -186,6 +186,7 @@ func (s *suite) program(p *device.Program, args *device.Args, out ...*array) {
 		clear(temporary.Out)
 		clear(temporary.Params)
 		clear(temporary.Keys)
+		*temporary = device.Args{}
 	}, out...)
 	n := args.Rows * args.Cols
 	want, tolerance := make([][]float64, len(out)), make([]float64, n)

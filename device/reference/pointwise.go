@@ -45,8 +45,9 @@ func (d *machine) Pointwise(p *device.Program, args *device.Args) {
 			}
 		}
 	}
+	n := args.Rows * args.Cols
 	d.run(func() {
-		for i := range args.Rows * args.Cols {
+		for i := range n {
 			run.element(i)
 		}
 	}, run.out...)
