@@ -45,7 +45,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ := muppet(ctx, "version")
 	want(t, "version", status, 0, out, "muppet ", "kernels: ", " in use", "generic", "device: "+device.Default().Name(), "cores: ")
 	status, out, _ = muppet(ctx, "tasks")
-	want(t, "tasks", status, 0, out, "family", "AG_News", "RTE_SuperGLUE *", "RTE_SuperGLUE: ", "left out of the default mix")
+	want(t, "tasks", status, 0, out, "family", "AG_News", "AG_News/train.csv AG_News/test.csv", "RTE_SuperGLUE: ", "left out of the default mix")
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "info", "convert", "embed", "generate", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
@@ -65,7 +65,14 @@ func TestBadCommandLines(t *testing.T) {
 		{"", "usage: muppet COMMAND"},
 		{"trian", `unknown command "trian"`},
 		{"version now", `unexpected argument "now"`},
-		{"tasks inspect", `unexpected argument "inspect"`},
+		{"tasks spect", `unexpected argument "spect"`},
+		{"tasks inspect", "tasks inspect: which task?"},
+		{"tasks inspect RTE", "where are the files? -data"},
+		{"tasks inspect RTE -data d -n -1", "-n -1: want a number that is not negative"},
+		{"tasks inspect RTE -data d -max-length 3", "-max-length 3: want 16 to"},
+		{"tasks inspect RTE WSC", `unexpected argument "WSC"`},
+		{"tasks check", "tasks check: which task file?"},
+		{"tasks check .", "is a folder: name a task file"},
 		{"prefinetune -stesp 4", "not defined: -stesp"},
 		{"prefinetune steps", `unexpected argument "steps"`},
 		{"prefinetune -steps many", `"many"`},

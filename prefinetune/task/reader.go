@@ -174,7 +174,7 @@ func (t *textReader) next() (any, string, error) {
 	}
 	text, err := t.decode(line)
 	if err != nil {
-		return nil, where, fmt.Errorf("%s: %w", where, err)
+		return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 	}
 	return text, where, nil
 }
@@ -189,7 +189,7 @@ func (j *jsonlReader) next() (any, string, error) {
 	}
 	value, err := parseJSON(j.source, line)
 	if err != nil {
-		return nil, where, fmt.Errorf("%s: %w", where, err)
+		return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 	}
 	return value, where, nil
 }
@@ -312,11 +312,11 @@ func (t *tsvReader) next() (any, string, error) {
 		}
 		text, err := t.lines.decode(line)
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		record, err := t.table.row(strings.Split(text, "\t"))
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		if record != nil {
 			return record, where, nil
@@ -362,12 +362,12 @@ func (c *csvReader) next() (any, string, error) {
 		for i := range fields {
 			if fields[i], err = c.decode([]byte(fields[i])); err != nil {
 				n, _ := c.rows.FieldPos(i)
-				return nil, where, fmt.Errorf("%s: %w", c.line(n), err)
+				return nil, where, badRecord{fmt.Errorf("%s: %w", c.line(n), err)}
 			}
 		}
 		record, err := c.table.row(fields)
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		if record != nil {
 			return record, where, nil
@@ -386,11 +386,18 @@ func (p *parallelReader) next() (any, string, error) {
 	record := make(map[string]any, len(p.names))
 	var place string // of the first file
 	var ended, going string
+	var bad error
 	for i, r := range p.readers {
 		value, where, err := r.next()
+		var one badRecord
 		switch {
 		case err == io.EOF:
 			ended = where
+		case errors.As(err, &one): // the other files go on side by side
+			going = where
+			if bad == nil {
+				bad = err
+			}
 		case err != nil:
 			return nil, where, err
 		default:
@@ -407,5 +414,5 @@ func (p *parallelReader) next() (any, string, error) {
 	if ended != "" {
 		return nil, place, io.EOF
 	}
-	return record, place, nil
+	return record, place, bad
 }
