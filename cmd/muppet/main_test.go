@@ -166,7 +166,7 @@ func TestImpossibleRuns(t *testing.T) {
 		{[]string{"-init", filepath.Join(empty, "nowhere")}, []string{"-init", "nowhere"}},
 		{[]string{"-tasks", filepath.Join(empty, "no.yaml")}, []string{"no.yaml"}},
 		{[]string{"-tasks", empty}, []string{empty}},
-		{[]string{"-data", empty}, []string{"task AG_News", empty}},
+		{[]string{"-data", empty}, []string{"no dataset of the catalogue is in " + empty, "task AG_News"}},
 		{quick(filepath.Join(file, "out"))[1:], []string{file}},
 	} {
 		args := append([]string{"prefinetune"}, c.args...)
@@ -326,7 +326,7 @@ func TestInterrupt(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	status, printed, errs := muppet(context.Background(), quick(out, "-dry-run")...)
-	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained")
+	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained", " dev split")
 	if _, err := os.Stat(out); err == nil {
 		t.Error("a dry run left a folder")
 	}
@@ -347,7 +347,7 @@ func TestDryRunOnRealData(t *testing.T) {
 		t.Skip("reads 35 datasets")
 	}
 	status, printed, errs := muppet(context.Background(), "prefinetune", "-data", data, "-dry-run", "-vocab", "1000", "-layers", "1", "-hidden", "32")
-	want(t, "dry run", status, 0, printed+errs, "left out: SST-5: ", "left out: XSum: summarisation needs an encoder-decoder", "BoolQ", "SQuAD_XQuAD-en")
+	want(t, "dry run", status, 0, printed+errs, "left out: SST-5: ", "left out: XSum: summarisation needs an encoder-decoder", "BoolQ", "SQuAD_XQuAD-en", "with a text that is also in a train split", "Some of them:")
 	m := regexp.MustCompile(`(?m)^(\d+) tasks, `).FindStringSubmatch(printed)
 	if m == nil {
 		t.Fatalf("no count of tasks in\n%s", printed)

@@ -120,3 +120,26 @@ func TestTasksCheck(t *testing.T) {
 	status, _, errs = muppet(ctx, "tasks", "check", filepath.Join(dir, "none.yaml"))
 	want(t, "no file", status, 1, errs, "none.yaml")
 }
+
+// TestDryRunFindsOverlaps has a dev record in the training data of two tasks, and a
+// folder with one set of the catalogue.
+func TestDryRunFindsOverlaps(t *testing.T) {
+	dir, file := moons(t, goodMoons+"PLUTO:\tFar away!\tno\n")
+	status, out, errs := muppet(context.Background(), "prefinetune", "-dry-run", "-data", dir, "-vocab", "300", "-tasks", file)
+	want(t, "a double", status, 0, out+errs, "Moons      Moons              1   1", filepath.Join(dir, "moons-dev.tsv")+":2 is in "+filepath.Join(dir, "moons.tsv")+`:5: "PLUTO:"`)
+	dir, file = moons(t, goodMoons)
+	status, out, errs = muppet(context.Background(), "prefinetune", "-dry-run", "-data", dir, "-vocab", "300", "-tasks", file)
+	want(t, "none", status, 0, out+errs, "No text of a dev split is in a train split.")
+
+	for _, name := range []string{"train.txt", "test.txt"} {
+		path := filepath.Join(dir, "TREC", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("LOC:city Where is "+name+" ?\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, out, errs = muppet(context.Background(), "prefinetune", "-dry-run", "-data", dir, "-vocab", "300")
+	want(t, "one of the catalogue", status, 0, out+errs, "1 tasks, ", "TREC", "not in "+dir+": AG_News, ", "muppet tasks -data "+dir)
+}
