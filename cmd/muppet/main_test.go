@@ -166,7 +166,7 @@ func TestImpossibleRuns(t *testing.T) {
 		{[]string{"-init", filepath.Join(empty, "nowhere")}, []string{"-init", "nowhere"}},
 		{[]string{"-tasks", filepath.Join(empty, "no.yaml")}, []string{"no.yaml"}},
 		{[]string{"-tasks", empty}, []string{empty}},
-		{[]string{"-data", empty}, []string{"no dataset of the catalogue is in " + empty, "task AG_News"}},
+		{[]string{"-data", empty}, []string{"no dataset is in " + empty, "task AESLC"}},
 		{quick(filepath.Join(file, "out"))[1:], []string{file}},
 	} {
 		args := append([]string{"prefinetune"}, c.args...)

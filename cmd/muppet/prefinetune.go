@@ -263,7 +263,7 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	skipped := false
 	for _, t := range all {
 		switch {
-		case len(f.tasks) == 0 && len(missingFiles(t)) > 0: // the catalogue has more than anyone's folder
+		case !named[t.Path] && len(missingFiles(t)) > 0: // the catalogue has more sets than anyone has on disk
 			absent = append(absent, t.Name)
 		case t.Family == task.Summarisation:
 			fmt.Fprintf(w, "left out: %s: summarisation needs an encoder-decoder\n", t.Name)
@@ -278,7 +278,7 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 		fmt.Fprintln(w, "(-all takes in the tasks left out by default, -tasks with the path of one's file that one)")
 	}
 	if len(absent) == len(all) {
-		return nil, fmt.Errorf("prefinetune: no dataset of the catalogue is in %s: task %s has no %s", f.data, all[0].Name, missingFiles(all[0])[0])
+		return nil, fmt.Errorf("prefinetune: no dataset is in %s: task %s has no %s", f.data, all[0].Name, missingFiles(all[0])[0])
 	}
 	if len(absent) > 0 {
 		fmt.Fprintf(w, "not in %s: %s (muppet tasks -data %[1]s says what is missing)\n", f.data, strings.Join(absent, ", "))

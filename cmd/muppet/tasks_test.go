@@ -141,5 +141,5 @@ func TestDryRunFindsOverlaps(t *testing.T) {
 		}
 	}
 	status, out, errs = muppet(context.Background(), "prefinetune", "-dry-run", "-data", dir, "-vocab", "300")
-	want(t, "one of the catalogue", status, 0, out+errs, "1 tasks, ", "TREC", "not in "+dir+": AG_News, ", "muppet tasks -data "+dir)
+	want(t, "one of the catalogue", status, 0, out+errs, "1 tasks, ", "TREC", "not in "+dir+": AESLC, AG_News, ", "muppet tasks -data "+dir)
 }
