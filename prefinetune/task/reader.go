@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,6 +18,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/muppet-go/muppet/internal/file"
+	"github.com/muppet-go/muppet/internal/parquet"
 )
 
 // A file that a stranger wrote may be one endless line, an unclosed quote, or
@@ -25,8 +28,8 @@ const (
 	maxJSON = 1 << 30  // bytes of a JSON file, which is parsed as a whole
 )
 
-// A recordReader yields the records of a file as JSON values: nil, bool,
-// float64, string, []any and map[string]any. After the last, err is io.EOF.
+// A recordReader yields the records of a file as JSON values: nil, bool, float64
+// (of parquet int too), string, []any and map[string]any. After the last, err is io.EOF.
 // An error already names the place where it happened.
 type recordReader interface {
 	next() (value any, where string, err error)
@@ -50,10 +53,23 @@ func (s *source) open() (recordReader, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.format == "parquet" {
+		info, err := f.Stat()
+		var rows *parquet.Reader
+		if err == nil {
+			rows, err = parquet.NewReader(f, info.Size())
+		}
+		if err != nil {
+			f.Close()
+			return nil, nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		return &parquetReader{source: s, rows: rows}, f, nil
+	}
 	return s.read(f), f, nil
 }
 
-// read returns a reader of the records in r.
+// read returns a reader of the records in r, in any format but parquet, which is
+// read from its end.
 func (s *source) read(r io.Reader) recordReader {
 	limited := &limitedReader{r, math.MaxInt} // lines are limited where they are put together
 	in := bufio.NewReaderSize(limited, 1<<16)
@@ -373,6 +389,52 @@ func (c *csvReader) next() (any, string, error) {
 			return record, where, nil
 		}
 	}
+}
+
+// A parquetReader yields rows as objects of their columns.
+type parquetReader struct {
+	*source
+	rows *parquet.Reader
+	n    int
+}
+
+func (p *parquetReader) next() (any, string, error) {
+	p.n++
+	where := p.record(p.n)
+	row, err := p.rows.Next()
+	if err == io.EOF {
+		return nil, p.path, err
+	}
+	if err != nil {
+		return nil, where, fmt.Errorf("%s: %w", where, err)
+	}
+	if column := notUTF8(row); column != "" {
+		return nil, where, badRecord{fmt.Errorf("%s: %s: not valid UTF-8", where, column)}
+	}
+	return row, where, nil
+}
+
+// notUTF8 returns the path of a text that is not valid UTF-8.
+func notUTF8(v any) string {
+	switch v := v.(type) {
+	case string:
+		if !utf8.ValidString(v) {
+			return "."
+		}
+	case []any:
+		for i, e := range v {
+			if p := notUTF8(e); p != "" {
+				return fmt.Sprintf("[%d]%s", i, strings.TrimSuffix(p, "."))
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if p := notUTF8(v[key]); p != "" {
+				return fmt.Sprintf(".%s%s", key, strings.TrimSuffix(p, "."))
+			}
+		}
+	}
+	return ""
 }
 
 // A parallelReader reads several files side by side: a record holds one of
