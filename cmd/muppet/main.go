@@ -2,7 +2,7 @@
 //
 //	muppet prefinetune                                the whole story on embedded data
 //	muppet prefinetune -tasks DIR -data DIR -out DIR  the real thing; -dry-run first; the same line again resumes
-//	muppet tasks                                      the datasets it knows
+//	muppet tasks                                      the datasets it knows; inspect NAME, check FILE
 //	muppet info MODEL                                 what is in a folder of Hugging Face's, or a model of the Hub
 //	muppet convert -model MODEL -out DIR              the same as safetensors, with another head if asked
 //	muppet embed -model MODEL                         embeddings of the lines of the standard input
@@ -26,15 +26,13 @@ import (
 
 	"github.com/muppet-go/muppet/device"
 	_ "github.com/muppet-go/muppet/device/reference" // for MUPPET_DEVICE=reference
-	"github.com/muppet-go/muppet/prefinetune/catalog"
-	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/simd"
 )
 
 const usage = `usage: muppet COMMAND [flags]
 
   prefinetune   train an encoder on many tasks at once (-h lists the flags)
-  tasks         list the task files that come with muppet
+  tasks         list the datasets muppet knows, inspect one, check a task file
   info          say what a model is and what its files have
   convert       write a model as a folder with model.safetensors
   embed         embed lines of text
@@ -89,6 +87,8 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 	switch command {
 	case "prefinetune":
 		return prefinetuneCommand(ctx, rest, std.out)
+	case "tasks":
+		return tasksCommand(ctx, rest, std.out)
 	case "bench":
 		return benchCommand(ctx, rest, std.out)
 	case "info":
@@ -101,8 +101,8 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return generateCommand(ctx, rest, std)
 	}
 	simple := map[string]func(io.Writer) error{
-		"tasks": tasksCommand, "version": versionCommand,
-		"help": helpCommand, "-h": helpCommand, "-help": helpCommand, "--help": helpCommand,
+		"version": versionCommand,
+		"help":    helpCommand, "-h": helpCommand, "-help": helpCommand, "--help": helpCommand,
 	}[command]
 	switch {
 	case simple == nil:
@@ -135,27 +135,6 @@ func parse(set *flag.FlagSet, usage string, args []string, arguments int, stdout
 
 func helpCommand(w io.Writer) error {
 	_, err := io.WriteString(w, usage)
-	return err
-}
-
-func tasksCommand(w io.Writer) error {
-	tasks, err := task.LoadFS(catalog.FS, "")
-	if err != nil {
-		return err
-	}
-	list := table{left: map[int]bool{0: true, 1: true, 2: true}}
-	list.row("task", "family", "metric")
-	var notes []string
-	for _, t := range tasks {
-		name := t.Name
-		if !t.Default {
-			name += " *"
-			notes = append(notes, "  "+t.Name+": "+t.Why)
-		}
-		list.row(name, string(t.Family), t.Metric)
-	}
-	list.write(w)
-	_, err = fmt.Fprintf(w, "\n%d tasks. * %d are left out of the default mix:\n%s\n", len(tasks), len(notes), strings.Join(notes, "\n"))
 	return err
 }
 

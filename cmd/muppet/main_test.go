@@ -45,7 +45,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ := muppet(ctx, "version")
 	want(t, "version", status, 0, out, "muppet ", "kernels: ", " in use", "generic", "device: "+device.Default().Name(), "cores: ")
 	status, out, _ = muppet(ctx, "tasks")
-	want(t, "tasks", status, 0, out, "family", "AG_News", "RTE_SuperGLUE *", "RTE_SuperGLUE: ", "left out of the default mix")
+	want(t, "tasks", status, 0, out, "family", "AG_News", "AG_News/train.csv AG_News/test.csv", "RTE_SuperGLUE: ", "left out of the default mix")
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "info", "convert", "embed", "generate", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
@@ -65,7 +65,14 @@ func TestBadCommandLines(t *testing.T) {
 		{"", "usage: muppet COMMAND"},
 		{"trian", `unknown command "trian"`},
 		{"version now", `unexpected argument "now"`},
-		{"tasks inspect", `unexpected argument "inspect"`},
+		{"tasks spect", `unexpected argument "spect"`},
+		{"tasks inspect", "tasks inspect: which task?"},
+		{"tasks inspect RTE", "where are the files? -data"},
+		{"tasks inspect RTE -data d -n -1", "-n -1: want a number that is not negative"},
+		{"tasks inspect RTE -data d -max-length 3", "-max-length 3: want 16 to"},
+		{"tasks inspect RTE WSC", `unexpected argument "WSC"`},
+		{"tasks check", "tasks check: which task file?"},
+		{"tasks check .", "is a folder: name a task file"},
 		{"prefinetune -stesp 4", "not defined: -stesp"},
 		{"prefinetune steps", `unexpected argument "steps"`},
 		{"prefinetune -steps many", `"many"`},
@@ -172,7 +179,7 @@ func TestImpossibleRuns(t *testing.T) {
 		{[]string{"-init", filepath.Join(empty, "nowhere")}, []string{"-init", "nowhere"}},
 		{[]string{"-tasks", filepath.Join(empty, "no.yaml")}, []string{"no.yaml"}},
 		{[]string{"-tasks", empty}, []string{empty}},
-		{[]string{"-data", empty}, []string{"task AG_News", empty}},
+		{[]string{"-data", empty}, []string{"no dataset is in " + empty, "task AESLC"}},
 		{quick(filepath.Join(file, "out"))[1:], []string{file}},
 	} {
 		args := append([]string{"prefinetune"}, c.args...)
@@ -352,7 +359,7 @@ func TestInterrupt(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	status, printed, errs := muppet(context.Background(), quick(out, "-dry-run")...)
-	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained")
+	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained", " dev split")
 	if _, err := os.Stat(out); err == nil {
 		t.Error("a dry run left a folder")
 	}
@@ -373,7 +380,7 @@ func TestDryRunOnRealData(t *testing.T) {
 		t.Skip("reads 35 datasets")
 	}
 	status, printed, errs := muppet(context.Background(), "prefinetune", "-data", data, "-dry-run", "-vocab", "1000", "-layers", "1", "-hidden", "32")
-	want(t, "dry run", status, 0, printed+errs, "left out: SST-5: ", "left out: XSum: summarisation needs an encoder-decoder", "BoolQ", "SQuAD_XQuAD-en")
+	want(t, "dry run", status, 0, printed+errs, "left out: SST-5: ", "left out: XSum: summarisation needs an encoder-decoder", "BoolQ", "SQuAD_XQuAD-en", "with a text that is also in a train split", "Some of them:")
 	m := regexp.MustCompile(`(?m)^(\d+) tasks, `).FindStringSubmatch(printed)
 	if m == nil {
 		t.Fatalf("no count of tasks in\n%s", printed)

@@ -215,7 +215,11 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	}
 	printCounts(stdout, trainer.Counts(), f.cfg, f.dryRun)
 	if f.dryRun {
-		return nil
+		overlaps, err := task.Overlaps(tasks)
+		if err == nil {
+			printOverlaps(stdout, overlaps)
+		}
+		return err
 	}
 	var plain prefinetune.Start
 	if f.embedded() {
@@ -261,9 +265,12 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 		named[filepath.Clean(path)] = true
 	}
 	var tasks []*task.Task
+	var absent []string
 	skipped := false
 	for _, t := range all {
 		switch {
+		case !named[t.Path] && len(missingFiles(t)) > 0: // the catalogue has more sets than anyone has on disk
+			absent = append(absent, t.Name)
 		case t.Family == task.Summarisation:
 			fmt.Fprintf(w, "left out: %s: summarisation needs an encoder-decoder\n", t.Name)
 		case !t.Default && !f.all && !named[t.Path]:
@@ -275,6 +282,12 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	}
 	if skipped {
 		fmt.Fprintln(w, "(-all takes in the tasks left out by default, -tasks with the path of one's file that one)")
+	}
+	if len(absent) == len(all) {
+		return nil, fmt.Errorf("prefinetune: no dataset is in %s: task %s has no %s", f.data, all[0].Name, missingFiles(all[0])[0])
+	}
+	if len(absent) > 0 {
+		fmt.Fprintf(w, "not in %s: %s (muppet tasks -data %[1]s says what is missing)\n", f.data, strings.Join(absent, ", "))
 	}
 	if len(tasks) == 0 {
 		return nil, errors.New("prefinetune: every task is left out, none remains to learn from")

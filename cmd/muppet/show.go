@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/muppet-go/muppet/prefinetune"
+	"github.com/muppet-go/muppet/prefinetune/task"
 )
 
 // isTerminal reports whether w is a terminal, where a progress line may be redrawn.
@@ -136,6 +137,27 @@ dropped            training examples whose answer fits no window
 labels             training examples of each label, or with the right choice in each place
 A dry run: nothing was trained, nothing written.
 `)
+}
+
+// printOverlaps shows which tasks are evaluated on what is trained on.
+func printOverlaps(w io.Writer, overlaps []task.Overlap) {
+	if len(overlaps) == 0 {
+		fmt.Fprintln(w, "\nNo text of a dev split is in a train split.")
+		return
+	}
+	fmt.Fprintln(w, "\nExamples of dev splits with a text that is also in a train split, of whatever label:")
+	t := table{left: map[int]bool{0: true, 1: true}}
+	t.row("evaluated", "trained on", "examples", "of")
+	for _, o := range overlaps {
+		t.row(o.Dev.Name, o.Train.Name, fmt.Sprint(o.Examples), fmt.Sprint(o.Of))
+	}
+	t.write(w)
+	fmt.Fprintln(w, "Some of them:")
+	for _, o := range overlaps {
+		for _, seen := range o.Seen {
+			fmt.Fprintln(w, " ", seen)
+		}
+	}
 }
 
 // printScores shows every task's dev score beside the baselines'.

@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/file":     0,
 	"internal/hugepage": 0,
 	"internal/parallel": 0,
+	"internal/parquet":  0,
 	"internal/layers":   0,
 }
 

@@ -3,7 +3,8 @@
 //
 // [Accuracy], [F1], [MacroF1] and [MatthewsCorrcoef] compare class indices;
 // [ExactMatch] and [TokenF1] compare answers as text, as the evaluation script of
-// SQuAD v1.1 does. [Score] picks the metric that speaks for a task, for a model's
+// SQuAD v1.1 does, and [Rouge] summaries, as the package rouge-score does; [Pearson]
+// and [Spearman] compare numbers. [Score] picks the metric that speaks for a task, for a model's
 // predictions and for a baseline's alike, and says how far chance could have moved it.
 package metrics
 

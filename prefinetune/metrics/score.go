@@ -9,7 +9,7 @@ import (
 
 // Predictions are the answers to a list of examples, one each: class indices for
 // classification, indices of the chosen candidates for commonsense, texts for
-// reading (mrc).
+// reading (mrc) and summarisation.
 type Predictions struct {
 	Index []int
 	Text  []string
@@ -23,10 +23,12 @@ type Predictions struct {
 //	matthews  Matthews correlation coefficient; jackknife
 //	em_f1     mean over the examples of (exact match + token F1)/2, as SuperGLUE
 //	          averages the two; standard error of that mean
+//	rouge     mean over the examples of (ROUGE-1 + ROUGE-2 + ROUGE-L)/3, stemmed;
+//	          standard error of that mean
 //
 // It panics for another metric and if the predictions are not one for each example.
 func Score(t *task.Task, examples []task.Example, p Predictions) (value, stderr float64) {
-	if t.Metric == "em_f1" {
+	if t.Metric == "em_f1" || t.Metric == "rouge" {
 		return scoreText(t, examples, p.Text)
 	}
 	if len(p.Index) != len(examples) {
@@ -64,11 +66,16 @@ func scoreText(t *task.Task, examples []task.Example, texts []string) (value, st
 	n := float64(len(examples))
 	scores := make([]float64, len(examples))
 	for i, e := range examples {
-		golds := make([]string, len(e.Answers))
-		for k, a := range e.Answers {
-			golds[k] = a.Text
+		if t.Metric == "rouge" {
+			r := Rouge(texts[i], e.Target, true)
+			scores[i] = (r.Rouge1 + r.Rouge2 + r.RougeL) / 3
+		} else {
+			golds := make([]string, len(e.Answers))
+			for k, a := range e.Answers {
+				golds[k] = a.Text
+			}
+			scores[i] = (ExactMatch(texts[i], golds) + TokenF1(texts[i], golds)) / 2
 		}
-		scores[i] = (ExactMatch(texts[i], golds) + TokenF1(texts[i], golds)) / 2
 		value += scores[i]
 	}
 	value = ratio(value, n)

@@ -15,6 +15,8 @@ const maxOutputs = 100_000
 
 var timeLimit = 10 * time.Second // a variable for the tests alone
 
+var errTimeLimit = errors.New("took longer than")
+
 // compile prepares a jq expression. Without loaders an expression reaches
 // nothing but its input: no environment, no further inputs, no modules.
 func compile(source string) (*gojq.Code, error) {
@@ -38,7 +40,7 @@ func evaluate(code *gojq.Code, v any, limit int, allowed time.Duration, yield fu
 		}
 		if err, failed := result.(error); failed {
 			if errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("took longer than %v", allowed)
+				return fmt.Errorf("%w %v", errTimeLimit, allowed)
 			}
 			return err
 		}

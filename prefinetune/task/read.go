@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,22 +20,56 @@ const maxList = 10_000
 // the file, the line (in a json file the record), the task and the field.
 // A split without examples is an error.
 func (t *Task) Read(split string) ([]Example, error) {
-	if t.Examples != nil {
-		examples := t.Examples[split]
-		if len(examples) == 0 {
-			return nil, fmt.Errorf("task %s: no examples in split %q", t.Name, split)
+	if t.Examples != nil && len(t.Examples[split]) > 0 {
+		return t.Examples[split], nil
+	}
+	var examples []Example
+	err := t.Each(split, func(e Example) error {
+		examples = append(examples, e)
+		return nil
+	}, nil)
+	if err == nil && len(examples) == 0 {
+		err = fmt.Errorf("task %s: no examples in split %q %s", t.Name, split, t.Files(split))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return examples, nil
+}
+
+// Files returns the paths of a split's files; a generated task has none.
+func (t *Task) Files(split string) []string {
+	var paths []string
+	if t.spec != nil {
+		for _, s := range t.spec.splits[split] {
+			paths = append(paths, s.path)
 		}
-		return examples, nil
+	}
+	return paths
+}
+
+// Each calls yield for the examples of a split, one after the other, as Read
+// would return them, and ends with the first error. With bad it does not end
+// where a record alone is wrong: bad gets the error that Read would return, and
+// the next record is read.
+func (t *Task) Each(split string, yield func(Example) error, bad func(error) error) error {
+	if t.Examples != nil {
+		for _, e := range t.Examples[split] {
+			if err := yield(e); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if t.spec == nil || t.spec.splits[split] == nil {
-		return nil, fmt.Errorf("task %s: no split %q", t.Name, split)
+		return fmt.Errorf("task %s: no split %q", t.Name, split)
 	}
 	sources := t.spec.splits[split]
 	var all parallelReader
 	for _, s := range sources {
 		r, file, err := s.open()
 		if err != nil {
-			return nil, fmt.Errorf("task %s: %w", t.Name, err)
+			return fmt.Errorf("task %s: %w", t.Name, err)
 		}
 		defer file.Close()
 		all.names = append(all.names, s.name)
@@ -44,58 +79,81 @@ func (t *Task) Read(split string) ([]Example, error) {
 	if len(sources) == 1 && sources[0].name == "" {
 		records = all.readers[0]
 	}
-	examples, err := t.convert(records)
-	if err != nil {
-		return nil, fmt.Errorf("task %s: %w", t.Name, err)
-	}
-	if len(examples) == 0 {
-		return nil, fmt.Errorf("task %s: %s: no examples", t.Name, sources[0].path)
-	}
-	return examples, nil
+	return t.convert(records, yield, bad)
 }
 
+// A badRecord is an error after which the next record can be read.
+type badRecord struct{ error }
+
+func (b badRecord) Unwrap() error { return b.error }
+
 // convert makes examples of records.
-func (t *Task) convert(records recordReader) ([]Example, error) {
+func (t *Task) convert(records recordReader, yield func(Example) error, bad func(error) error) error {
 	labels := make(map[string]int, len(t.Labels))
 	for i, label := range t.Labels {
 		labels[label] = i
 	}
-	var examples []Example
 	for {
 		record, where, err := records.next()
 		if err == io.EOF {
-			return examples, nil
+			return nil
 		}
+		var examples []Example // of this record: none of a bad one
+		if err == nil {
+			examples, err = t.examples(record, where, labels)
+		}
+		var one badRecord
 		if err != nil {
-			return nil, err
-		}
-		err = evaluate(t.spec.example, record, maxOutputs, timeLimit, func(v any) error {
-			f := newObject(v)
-			e := Example{Where: where}
-			switch t.Family {
-			case Classification:
-				e.Text = f.text("text")
-				e.Text2 = f.optionalText("text2")
-				e.Label = f.label("label", labels)
-			case Commonsense:
-				e.Context = f.text("context")
-				e.Choices = f.texts("choices")
-				e.Answer = f.index("answer", len(e.Choices))
-			case MRC:
-				e.Question = f.text("question")
-				e.Passage = f.text("passage")
-				e.Answers = f.answers("answers", e.Passage)
-			case Summarisation:
-				e.Source = f.text("source")
-				e.Target = f.text("target")
+			err = fmt.Errorf("task %s: %w", t.Name, err)
+			if bad == nil || !errors.As(err, &one) {
+				return err
 			}
-			examples = append(examples, e)
-			return f.end()
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s: example: %w", where, err)
+			if err := bad(err); err != nil {
+				return err
+			}
+		}
+		for _, e := range examples {
+			if err := yield(e); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// examples makes examples of a record.
+func (t *Task) examples(record any, where string, labels map[string]int) ([]Example, error) {
+	var examples []Example
+	err := evaluate(t.spec.example, record, maxOutputs, timeLimit, func(v any) error {
+		f := newObject(v)
+		e := Example{Where: where}
+		switch t.Family {
+		case Classification:
+			e.Text = f.text("text")
+			e.Text2 = f.optionalText("text2")
+			e.Label = f.label("label", labels)
+		case Commonsense:
+			e.Context = f.text("context")
+			e.Choices = f.texts("choices")
+			e.Answer = f.index("answer", len(e.Choices))
+		case MRC:
+			e.Question = f.text("question")
+			e.Passage = f.text("passage")
+			e.Answers = f.answers("answers", e.Passage)
+		case Summarisation:
+			e.Source = f.text("source")
+			e.Target = f.text("target")
+		}
+		examples = append(examples, e)
+		return f.end()
+	})
+	if err == nil {
+		return examples, nil
+	}
+	err = fmt.Errorf("%s: example: %w", where, err)
+	if errors.Is(err, errTimeLimit) { // each record may cost as much
+		return nil, err
+	}
+	return nil, badRecord{err}
 }
 
 // An object is a value from jq that is being taken apart against a schema.

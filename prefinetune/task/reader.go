@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,6 +18,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/muppet-go/muppet/internal/file"
+	"github.com/muppet-go/muppet/internal/parquet"
 )
 
 // A file that a stranger wrote may be one endless line, an unclosed quote, or
@@ -25,8 +28,8 @@ const (
 	maxJSON = 1 << 30  // bytes of a JSON file, which is parsed as a whole
 )
 
-// A recordReader yields the records of a file as JSON values: nil, bool,
-// float64, string, []any and map[string]any. After the last, err is io.EOF.
+// A recordReader yields the records of a file as JSON values: nil, bool, float64
+// (of parquet int too), string, []any and map[string]any. After the last, err is io.EOF.
 // An error already names the place where it happened.
 type recordReader interface {
 	next() (value any, where string, err error)
@@ -50,10 +53,23 @@ func (s *source) open() (recordReader, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.format == "parquet" {
+		info, err := f.Stat()
+		var rows *parquet.Reader
+		if err == nil {
+			rows, err = parquet.NewReader(f, info.Size())
+		}
+		if err != nil {
+			f.Close()
+			return nil, nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		return &parquetReader{source: s, rows: rows}, f, nil
+	}
 	return s.read(f), f, nil
 }
 
-// read returns a reader of the records in r.
+// read returns a reader of the records in r, in any format but parquet, which is
+// read from its end.
 func (s *source) read(r io.Reader) recordReader {
 	limited := &limitedReader{r, math.MaxInt} // lines are limited where they are put together
 	in := bufio.NewReaderSize(limited, 1<<16)
@@ -174,7 +190,7 @@ func (t *textReader) next() (any, string, error) {
 	}
 	text, err := t.decode(line)
 	if err != nil {
-		return nil, where, fmt.Errorf("%s: %w", where, err)
+		return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 	}
 	return text, where, nil
 }
@@ -189,7 +205,7 @@ func (j *jsonlReader) next() (any, string, error) {
 	}
 	value, err := parseJSON(j.source, line)
 	if err != nil {
-		return nil, where, fmt.Errorf("%s: %w", where, err)
+		return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 	}
 	return value, where, nil
 }
@@ -312,11 +328,11 @@ func (t *tsvReader) next() (any, string, error) {
 		}
 		text, err := t.lines.decode(line)
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		record, err := t.table.row(strings.Split(text, "\t"))
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		if record != nil {
 			return record, where, nil
@@ -362,17 +378,63 @@ func (c *csvReader) next() (any, string, error) {
 		for i := range fields {
 			if fields[i], err = c.decode([]byte(fields[i])); err != nil {
 				n, _ := c.rows.FieldPos(i)
-				return nil, where, fmt.Errorf("%s: %w", c.line(n), err)
+				return nil, where, badRecord{fmt.Errorf("%s: %w", c.line(n), err)}
 			}
 		}
 		record, err := c.table.row(fields)
 		if err != nil {
-			return nil, where, fmt.Errorf("%s: %w", where, err)
+			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 		}
 		if record != nil {
 			return record, where, nil
 		}
 	}
+}
+
+// A parquetReader yields rows as objects of their columns.
+type parquetReader struct {
+	*source
+	rows *parquet.Reader
+	n    int
+}
+
+func (p *parquetReader) next() (any, string, error) {
+	p.n++
+	where := p.record(p.n)
+	row, err := p.rows.Next()
+	if err == io.EOF {
+		return nil, p.path, err
+	}
+	if err != nil {
+		return nil, where, fmt.Errorf("%s: %w", where, err)
+	}
+	if column := notUTF8(row); column != "" {
+		return nil, where, badRecord{fmt.Errorf("%s: %s: not valid UTF-8", where, column)}
+	}
+	return row, where, nil
+}
+
+// notUTF8 returns the path of a text that is not valid UTF-8.
+func notUTF8(v any) string {
+	switch v := v.(type) {
+	case string:
+		if !utf8.ValidString(v) {
+			return "."
+		}
+	case []any:
+		for i, e := range v {
+			if p := notUTF8(e); p != "" {
+				return fmt.Sprintf("[%d]%s", i, strings.TrimSuffix(p, "."))
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if p := notUTF8(v[key]); p != "" {
+				return fmt.Sprintf(".%s%s", key, strings.TrimSuffix(p, "."))
+			}
+		}
+	}
+	return ""
 }
 
 // A parallelReader reads several files side by side: a record holds one of
@@ -386,11 +448,18 @@ func (p *parallelReader) next() (any, string, error) {
 	record := make(map[string]any, len(p.names))
 	var place string // of the first file
 	var ended, going string
+	var bad error
 	for i, r := range p.readers {
 		value, where, err := r.next()
+		var one badRecord
 		switch {
 		case err == io.EOF:
 			ended = where
+		case errors.As(err, &one): // the other files go on side by side
+			going = where
+			if bad == nil {
+				bad = err
+			}
 		case err != nil:
 			return nil, where, err
 		default:
@@ -407,5 +476,5 @@ func (p *parallelReader) next() (any, string, error) {
 	if ended != "" {
 		return nil, place, io.EOF
 	}
-	return record, place, nil
+	return record, place, bad
 }

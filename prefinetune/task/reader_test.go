@@ -3,11 +3,14 @@ package task
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // A fieldMap is a record with named fields.
@@ -125,7 +128,7 @@ func TestReaders(t *testing.T) {
 }
 
 func TestReadersFailingFile(t *testing.T) {
-	for _, format := range formats {
+	for _, format := range formats[:len(formats)-1] { // parquet is read from its end: internal/parquet has tests of its own
 		in := io.MultiReader(strings.NewReader("[]\n[]"), iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, _, err := readAll(t, source{format: format}, in)
 		wantError(t, err, "f", io.ErrUnexpectedEOF.Error())
@@ -192,7 +195,7 @@ func FuzzReaders(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte, latin1, header bool) {
-		for _, format := range formats {
+		for _, format := range formats[:len(formats)-1] { // parquet is read from its end: internal/parquet has tests of its own
 			values, places, _ := readAll(t, source{format: format, latin1: latin1, header: header, maxBytes: 1 << 12}, bytes.NewReader(in))
 			if len(values) > len(in) {
 				t.Errorf("%s: %d records of %d bytes", format, len(values), len(in))
@@ -244,4 +247,33 @@ func FuzzTaskFile(f *testing.F) {
 			t.Errorf("half a task: %+v", task)
 		}
 	})
+}
+
+func TestParquet(t *testing.T) {
+	testdata := filepath.Join("..", "..", "internal", "parquet", "testdata")
+	good, err := os.ReadFile(filepath.Join(testdata, "datasets.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := os.ReadFile(filepath.Join(testdata, "plain.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := edit("format", "format: parquet\n", "example", "example: 'select(.answers.answer_start[0] == 37) | {text: .question, text2: .answers.text[0], label: (if .id > 1e7 then \"yes\" else \"no\" end)}'\n")
+	examples, err := read(t, file, string(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Example{Text: "Où est-ce ?", Text2: "a", Label: 1}
+	if len(examples) != 1 || !strings.HasSuffix(examples[0].Where, "train: record 38") {
+		t.Fatalf("examples %+v", examples)
+	}
+	if diff := cmp.Diff(want, examples[0], cmpopts.IgnoreFields(Example{}, "Where")); diff != "" {
+		t.Error(diff)
+	}
+	_, err = read(t, file, string(good[:len(good)-1]))
+	wantError(t, err, "train: ", "does not end in PAR1")
+	file = edit("format", "format: parquet\n", "example", "example: '{text: \"row \\(.id)\", label: \"yes\"}'\n")
+	_, err = read(t, file, strings.ReplaceAll(string(plain), "note 4", "note\xff4"))
+	wantError(t, err, "train: record 5: .note: not valid UTF-8")
 }

@@ -22,7 +22,7 @@ type spec struct {
 
 var (
 	families = []string{string(Classification), string(Commonsense), string(MRC), string(Summarisation)}
-	formats  = []string{"tsv", "csv", "json", "jsonl", "text"}
+	formats  = []string{"tsv", "csv", "json", "jsonl", "text", "parquet"}
 	tables   = []string{"tsv", "csv"} // the formats with columns
 
 	// The metrics that can speak for a family; the first is the default.

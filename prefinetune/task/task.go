@@ -1,7 +1,7 @@
 // Package task turns datasets on disk into examples that a model can learn from.
 //
 // A dataset is described by a YAML file and needs no code: where its files lie,
-// how they are written (TSV, CSV, JSON, JSON lines, plain or parallel text), and
+// how they are written (TSV, CSV, JSON, JSON lines, Parquet, plain or parallel text), and
 // one jq expression that maps a record to one or more examples of one of four
 // schemas, one schema a family:
 //
@@ -27,7 +27,7 @@
 //	why          the reason for that
 //	files        {train: PATH, dev: PATH} below the data folder; for parallel files
 //	             {train: {NAME: PATH, ...}, dev: {NAME: PATH, ...}}
-//	format       tsv, csv, json, jsonl or text; for parallel files one for all, or
+//	format       tsv, csv, json, jsonl, parquet or text; for parallel files one for all, or
 //	             {NAME: FORMAT, ...}
 //	encoding     utf-8, or latin-1 (optional)
 //	header       tsv and csv: whether the first line names the columns; true, false
@@ -39,7 +39,7 @@
 // What a record is depends on the format. A line of tsv, where quotes mean
 // nothing, and a row of csv, as in RFC 4180, is an object of strings by column,
 // or an array where columns have no names. A line of jsonl is its value, and a
-// line of text a string. A record of parallel files is an object with a record
+// line of text a string. A row of parquet is an object by column. A record of parallel files is an object with a record
 // of each; the files must have equally many. Empty lines count in text alone.
 //
 // A jq expression sees its record and nothing else: no environment, no other

@@ -146,7 +146,7 @@ func TestBadTaskFiles(t *testing.T) {
 		{"file outside", edit("files", "files: {train: ../a, dev: b}\n"), []string{"t.yaml:5: files.train", "../a"}},
 		{"absolute file", edit("files", "files: {train: /etc/passwd, dev: b}\n"), []string{"t.yaml:5: files.train", "/etc/passwd"}},
 		{"parallel names", edit("files", "files: {train: {a: x, b: y}, dev: {a: x, c: y}}\n"), []string{"t.yaml:5: files.dev", "same names"}},
-		{"format", edit("format", "format: xml\n"), []string{"t.yaml:6: format", `"xml"`, "tsv, csv, json, jsonl, text"}},
+		{"format", edit("format", "format: xml\n"), []string{"t.yaml:6: format", `"xml"`, "tsv, csv, json, jsonl, text, parquet"}},
 		{"json without records", edit("format", "format: json\n"), []string{"records"}},
 		{"records without json", edit("", "records: .[]\n"), []string{"t.yaml:8: records"}},
 		{"columns of text", edit("", "columns: [a]\n"), []string{"t.yaml:8: columns"}},
@@ -314,4 +314,82 @@ func TestFilesMissing(t *testing.T) {
 	wantError(t, err, "task T", "dev: not a regular file")
 	_, err = tasks[0].Read("test")
 	wantError(t, err, `no split "test"`)
+}
+
+// TestEachGoesOn has bad records between good ones: each is reported, and the
+// others are read.
+func TestEachGoesOn(t *testing.T) {
+	const example = "example: '{text: .text, label: .label}'\n"
+	for _, c := range []struct {
+		name, file, train string
+		texts             []string
+		bad               []string
+	}{
+		{"jsonl", edit("format", "format: jsonl\n", "example", example),
+			"{\"text\": \"a\", \"label\": \"yes\"}\n{\"text\"\n{\"text\": \"b\", \"label\": \"maybe\"}\n{\"text\": \"\xff\"}\n{\"text\": \"c\", \"label\": \"no\"}\n",
+			[]string{"a", "c"}, []string{"train:2: unexpected", `train:3: example: label: "maybe"`, "train:4: not valid UTF-8"}},
+		{"tsv", edit("format", "format: tsv\n", "example", example),
+			"text\tlabel\na\tyes\nb\nc\tno\td\n\tyes\ne\tno\n",
+			[]string{"a", "e"}, []string{"train:3: 1 columns", "train:4: 3 columns", "train:5: example: text: is empty"}},
+		{"csv", edit("format", "format: csv\n", "example", example),
+			"text,label\na,yes\nb\nc\xff,no\ne,no\n",
+			[]string{"a", "e"}, []string{"train:3: 1 columns", "train:4: not valid UTF-8"}},
+		{"half a record's examples", edit("example", "example: 'split(\" \")[] | {text: ., label: \"yes\"}'\n"),
+			"a b\nc  d\ne\n", []string{"a", "b", "e"}, []string{"train:2: example: text: is empty"}},
+		{"parallel", edit("files", "files: {train: {a: train, b: train}, dev: {a: dev, b: dev}}\n", "format", "format: {a: text, b: jsonl}\n", "example", "example: '{text: .a, label: .b.label}'\n"),
+			"{\"label\": \"yes\"}\n{\n{\"label\": \"no\"}\n",
+			[]string{`{"label": "yes"}`, `{"label": "no"}`}, []string{"train:2: unexpected"}},
+	} {
+		dir := write(t, "t.yaml", c.file, "train", c.train, "dev", c.train)
+		tasks, err := Load(dir, filepath.Join(dir, "t.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts, bad []string
+		err = tasks[0].Each("train", func(e Example) error {
+			texts = append(texts, e.Text)
+			return nil
+		}, func(err error) error {
+			bad = append(bad, err.Error())
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if diff := cmp.Diff(c.texts, texts); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+		if len(bad) != len(c.bad) {
+			t.Fatalf("%s: bad records %q, want %q", c.name, bad, c.bad)
+		}
+		for i := range bad {
+			if !strings.Contains(bad[i], c.bad[i]) {
+				t.Errorf("%s: %q, want %q", c.name, bad[i], c.bad[i])
+			}
+		}
+		if _, err := tasks[0].Read("train"); err == nil || err.Error() != bad[0] {
+			t.Errorf("%s: Read says %v, want %s", c.name, err, bad[0])
+		}
+	}
+}
+
+// TestEachEnds has errors after which there is nothing to read.
+func TestEachEnds(t *testing.T) {
+	defer func(d time.Duration) { timeLimit = d }(timeLimit)
+	timeLimit = 50 * time.Millisecond
+	for name, file := range map[string]string{
+		"endless program": edit("example", "example: 'def f: f; f'\n"),
+		"open quote":      edit("format", "format: csv\n"),
+	} {
+		dir := write(t, "t.yaml", file, "train", "a\nb\n\"c", "dev", "a\n")
+		tasks, err := Load(dir, filepath.Join(dir, "t.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := 0
+		err = tasks[0].Each("train", func(Example) error { return nil }, func(error) error { bad++; return nil })
+		if err == nil || bad > 2 {
+			t.Errorf("%s: %d bad records, then %v", name, bad, err)
+		}
+	}
 }
