@@ -3,6 +3,7 @@ package simd
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // SSoftmaxRows sets each row of cols elements of dst to the softmax of that of x:
@@ -74,6 +75,7 @@ func borrow[T float](list *freeList[scratch[T]], n int) *scratch[T] {
 
 func checkRows(name string, ok bool, arguments string, lengths ...int) {
 	if !ok {
+		lengths = slices.Clone(lengths) // or a call would allocate them
 		panic(fmt.Sprintf("simd: %s: %s have lengths %v, which do not fit", name, arguments, lengths))
 	}
 }
