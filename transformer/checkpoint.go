@@ -177,11 +177,10 @@ func listed(problems []string) string {
 
 // loadTokenizer reads the folder's tokenizer, nil if it has no file of one.
 func loadTokenizer(dir string, c Config) (*tokenizer.Tokenizer, error) {
-	has := func(name string) bool {
+	if !slices.ContainsFunc([]string{"tokenizer.json", "vocab.json", "merges.txt", "vocab.txt"}, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return !errors.Is(err, os.ErrNotExist)
-	}
-	if !has("vocab.json") && !has("merges.txt") {
+	}) {
 		return nil, nil
 	}
 	tok, err := tokenizer.Load(dir)

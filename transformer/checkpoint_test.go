@@ -197,10 +197,12 @@ func TestLoadConfigIgnoresOtherFields(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	const words, up = "embeddings.word_embeddings.weight", "encoder.layer.1.intermediate.dense.weight"
-	remove := func(file string) func(t *testing.T, dir string, e *Encoder) {
+	remove := func(files ...string) func(t *testing.T, dir string, e *Encoder) {
 		return func(t *testing.T, dir string, _ *Encoder) {
-			if err := os.Remove(filepath.Join(dir, file)); err != nil {
-				t.Fatal(err)
+			for _, file := range files {
+				if err := os.Remove(filepath.Join(dir, file)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
@@ -227,8 +229,13 @@ func TestLoadErrors(t *testing.T) {
 	}{
 		"no config":     {remove("config.json"), []string{"config.json"}},
 		"no weights":    {remove("model.safetensors"), []string{"model.safetensors"}},
-		"no vocabulary": {remove("vocab.json"), []string{"vocab.json"}},
-		"no merges":     {remove("merges.txt"), []string{"merges.txt"}},
+		"no vocabulary": {remove("tokenizer.json", "vocab.json"), []string{"vocab.json"}},
+		"an unknown tokenizer": {func(t *testing.T, dir string, _ *Encoder) {
+			if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(`{"model": {"type": "WordLevel"}}`), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"tokenizer.json", "WordLevel"}},
+		"no merges": {remove("tokenizer.json", "merges.txt"), []string{"merges.txt"}},
 		"bad JSON": {func(t *testing.T, dir string, _ *Encoder) {
 			if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type": `), 0o644); err != nil {
 				t.Fatal(err)

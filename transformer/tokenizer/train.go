@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// The special tokens of a byte-level vocabulary, in the order that Train gives them.
+var specials = []string{"<s>", "<pad>", "</s>", "<unk>", "<mask>"}
+
 // TrainConfig says when training stops.
 type TrainConfig struct {
 	VocabSize    int // tokens to end with, the special ones and the 256 bytes included: at least 261
@@ -31,7 +34,7 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 	}
 
 	// Ids: the special tokens, then the bytes in the order of their spelling, then the merges.
-	tokens := slices.Clone(specials[:])
+	tokens := slices.Clone(specials)
 	for b := range 256 {
 		tokens = append(tokens, string(byteToRune[b]))
 	}
@@ -56,7 +59,21 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 		merges = append(merges, merge{p, id})
 		c.merge(p, id)
 	}
-	return newTokenizer(tokens, merges), nil
+	d := &definition{model: modelDefinition{Type: "BPE", tokens: tokens, merges: merges}}
+	return d.trained(func() error { return d.byteLevel(settings{}) })
+}
+
+// trained makes the tokenizer of a vocabulary that was learned, to be completed as one read from a file.
+func (d *definition) trained(complete func() error) (*Tokenizer, error) {
+	d.path = "Train"
+	d.model.ids = make(map[string]int32, len(d.model.tokens))
+	for id, token := range d.model.tokens {
+		d.model.ids[token] = int32(id)
+	}
+	if err := complete(); err != nil {
+		return nil, err
+	}
+	return d.build()
 }
 
 // corpus is the distinct words of the texts as lists of tokens, laid out one after the other in one array of symbols.
@@ -93,10 +110,10 @@ type frequency struct {
 func newCorpus(texts func(yield func(string) bool), byteID [256]int32) (*corpus, error) {
 	words := map[string]int32{}
 	c := &corpus{pairs: map[pair]*occurrences{}}
-	full := false
+	full, characters := false, characters()
 	texts(func(text string) bool {
 		for len(text) > 0 {
-			n := piece(text)
+			n := piece(characters, text)
 			word := text[:n]
 			text = text[n:]
 			if i, ok := words[word]; ok {
