@@ -9,8 +9,12 @@ import (
 // The components of tokenizer.json, by the names of their types. What is not here is refused by name, since a text would
 // become other tokens without it.
 
+// The normalisers of a file make a text at most so many times as long, or a short one could take all memory.
+const maxGrowth = 1000
+
 func (d *definition) newNormalizer() (normalizer, error) {
 	var all normalizers
+	growth := 1 // how many bytes one byte can become
 	err := d.each("normalizer", d.Normalizer, "normalizers", 0, func(field, kind string, raw json.RawMessage) error {
 		var n normalizer
 		switch kind {
@@ -49,6 +53,7 @@ func (d *definition) newNormalizer() (normalizer, error) {
 				return err
 			}
 			n = prepender{p.Prefix}
+			growth *= 1 + len(p.Prefix)
 		case "Replace":
 			var r struct {
 				Pattern struct{ String, Regex *string } `json:"pattern"`
@@ -60,8 +65,10 @@ func (d *definition) newNormalizer() (normalizer, error) {
 			switch {
 			case r.Pattern.String != nil && *r.Pattern.String != "":
 				n = replacer{*r.Pattern.String, r.Content}
+				growth *= 1 + len(r.Content)/len(*r.Pattern.String)
 			case r.Pattern.Regex != nil && *r.Pattern.Regex == " {2,}":
 				n = spacesReplacer{r.Content}
+				growth *= 1 + len(r.Content)/2
 			case r.Pattern.Regex != nil:
 				return d.errorf("%s: pattern: the regular expression %.100q is not supported", field, *r.Pattern.Regex)
 			default:
@@ -83,8 +90,12 @@ func (d *definition) newNormalizer() (normalizer, error) {
 				return d.errorf("%s: precompiled_charsmap: %w", field, err)
 			}
 			n = c
+			growth *= 1 + c.longest()
 		default:
 			return d.unsupported(field, kind)
+		}
+		if growth > maxGrowth {
+			return d.errorf("%s: makes texts more than %d times as long", field, maxGrowth)
 		}
 		all = append(all, n)
 		return nil

@@ -30,6 +30,15 @@ func newPrecompiled(blob []byte) (*precompiled, error) {
 	return p, nil
 }
 
+// longest returns the length of the longest result in bytes, or more.
+func (p *precompiled) longest() int {
+	n := 0
+	for result := range bytes.SplitSeq(p.results, []byte{0}) {
+		n = max(n, len(result))
+	}
+	return n
+}
+
 // lookup returns what the shortest entry that text begins with becomes. That need not be all of text, which is how
 // SentencePiece's table is read here as it is in Hugging Face.
 func (p *precompiled) lookup(text []byte) ([]byte, bool) {
