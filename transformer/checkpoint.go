@@ -191,5 +191,10 @@ func loadTokenizer(dir string, c Config) (*tokenizer.Tokenizer, error) {
 		return nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, more than vocab_size %d",
 			filepath.Join(dir, "config.json"), tok.VocabSize(), c.VocabSize)
 	}
+	pair := tok.PostProcess(tokenizer.Options{}, tok.Encode("a"), tok.Encode("b"))
+	if most := slices.Max(append(pair.Types, 0)); c.ModelType != "bart" && int(most) >= c.TypeVocabSize {
+		return nil, fmt.Errorf("transformer: %s: the tokenizer gives tokens of a pair the type %d, type_vocab_size is %d",
+			filepath.Join(dir, "config.json"), most, c.TypeVocabSize)
+	}
 	return tok, nil
 }

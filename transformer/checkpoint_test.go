@@ -32,6 +32,46 @@ func newSaved(t *testing.T) (string, *Encoder, *tokenizer.Tokenizer) {
 	return dir, e, tok
 }
 
+// BERT's tokenizer is found by any of its files, and its pairs have two token types.
+func TestLoadBERTTokenizer(t *testing.T) {
+	tok, err := tokenizer.TrainWordPiece(slices.Values([]string{"low low lower lowest"}), tokenizer.TrainConfig{VocabSize: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewConfig(tok.VocabSize(), 1, 8)
+	c.ModelType, c.TypeVocabSize, c.NumAttentionHeads, c.MaxPositionEmbeddings, c.PadTokenID = "bert", 2, 2, 20, 0
+	m := NewModel(NewEncoder(c, autograd.NewKey(1)), Bare, autograd.NewKey(2))
+	m.Tokenizer = tok
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"", "tokenizer.json"} {
+		if gone != "" {
+			if err := os.Remove(filepath.Join(dir, gone)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := m.Tokenizer.EncodeBatch(tokenizer.Options{MaxLength: 20}, []string{"lower", "low"}, []string{"lowest", "Low low"})
+		b := PackEncodings(e...)
+		if want := slices.Concat(e[0].Types, e[1].Types); !slices.Equal(b.Types, want) || slices.Max(want) != 1 || len(want) != b.Tokens() {
+			t.Errorf("types %v, want %v", b.Types, want)
+		}
+		m.Encode(autograd.NewScope().NoGrad(), b)
+		if ids := m.sequence("low"); ids[0] != tok.BOS() || ids[len(ids)-1] != tok.EOS() {
+			t.Errorf("%v does not stand between [CLS] and [SEP]", ids)
+		}
+	}
+	edit(t, dir, map[string]any{"type_vocab_size": 1})
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "config.json: the tokenizer gives tokens of a pair the type 1, type_vocab_size is 1") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func sameWeights(a, b *Encoder) bool {
 	x, y := nn.Parameters(a), nn.Parameters(b)
 	for i := range x {

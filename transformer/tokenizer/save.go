@@ -160,8 +160,15 @@ func (t *Tokenizer) writeConfig(w *strings.Builder) {
 		if t.named[i] < 0 {
 			continue
 		}
+		value := quote(t.tokens[t.named[i]])
+		for _, a := range d.Added {
+			if a.ID == t.named[i] && (a.LStrip || a.RStrip || a.SingleWord) { // as <mask>, which takes the space before it
+				value = fmt.Sprintf(`{"__type": "AddedToken", "content": %s, "lstrip": %t, "rstrip": %t, "single_word": %t, "normalized": %t, "special": %t}`,
+					value, a.LStrip, a.RStrip, a.SingleWord, a.Normalized, a.Special)
+			}
+		}
 		for _, name := range roles[i].names {
-			config = append(config, fmt.Sprintf("  %q: %s", name, quote(t.tokens[t.named[i]])))
+			config = append(config, fmt.Sprintf("  %q: %s", name, value))
 		}
 	}
 	w.WriteString("{\n" + strings.Join(config, ",\n") + "\n}\n")
