@@ -84,12 +84,21 @@ func (t *Tokenizer) EncodeBatch(o Options, texts, pairs []string) []Encoding {
 		panic(fmt.Sprintf("tokenizer: EncodeBatch: %d texts and %d pairs", len(texts), len(pairs)))
 	}
 	encodings := make([]Encoding, len(texts))
-	parallel.For(len(texts), func(i int) {
-		first := t.encode(texts[i], o.ParseSpecial)
-		if len(pairs) == 0 {
-			encodings[i] = t.PostProcess(o, first)
-		} else {
-			encodings[i] = t.PostProcess(o, first, t.encode(pairs[i], o.ParseSpecial))
+	// Several texts at a time, or the threads would take turns at neighbouring results.
+	parallel.Range(len(texts), 16, func(low, high int) {
+		st := t.states.Get().(*state)
+		defer t.states.Put(st)
+		for i := low; i < high; i++ {
+			t.run(st, texts[i], o.ParseSpecial)
+			first := Encoding{IDs: st.ids, Offsets: st.offsets, text: texts[i]} // PostProcess copies
+			if len(pairs) == 0 {
+				encodings[i] = t.PostProcess(o, first)
+				continue
+			}
+			st.ids, st.other.ids = st.other.ids, st.ids
+			st.offsets, st.other.offsets = st.other.offsets, st.offsets
+			t.run(st, pairs[i], o.ParseSpecial)
+			encodings[i] = t.PostProcess(o, first, Encoding{IDs: st.ids, Offsets: st.offsets, text: pairs[i]})
 		}
 	})
 	return encodings
@@ -99,6 +108,10 @@ func (t *Tokenizer) EncodeBatch(o Options, texts, pairs []string) []Encoding {
 type state struct {
 	ids     []int32
 	offsets []Span
+	other   struct { // those of the first of a pair
+		ids     []int32
+		offsets []Span
+	}
 	pieces  []token     // of the piece at hand
 	buffers []normal    // of the normaliser, and of each pre-tokeniser that changes text
 	parts   []bytePart  // of a merge

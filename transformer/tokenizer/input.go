@@ -181,9 +181,10 @@ func (t *Tokenizer) join(layout template, texts [2]Encoding, parts ...Span) Enco
 			total += parts[item.sequence].End - parts[item.sequence].Start
 		}
 	}
+	numbers := make([]int32, 2*total) // one allocation for two
 	e := Encoding{
-		IDs: make([]int32, 0, total), Offsets: make([]Span, 0, total),
-		Types: make([]int32, 0, total), Sequences: make([]int8, 0, total),
+		IDs: numbers[:0:total], Offsets: make([]Span, 0, total),
+		Types: numbers[total:total], Sequences: make([]int8, 0, total),
 	}
 	for _, item := range layout {
 		if item.sequence < 0 {

@@ -167,6 +167,21 @@ func TestEncodeBatch(t *testing.T) {
 	}
 }
 
+// Once warm, encoding allocates for a text and not for its tokens, whether its words are remembered or not.
+func TestAllocations(t *testing.T) {
+	for _, name := range parityNames(t) {
+		tok := loadParity(t, name)
+		text := strings.Join(parityTexts(t), " ")
+		e := tok.Encode(text)
+		if len(e.IDs) < 10000 {
+			t.Fatalf("%s: only %d tokens", name, len(e.IDs))
+		}
+		if n := testing.AllocsPerRun(5, func() { tok.PostProcess(Options{}, tok.Encode(text)) }); n > 30 {
+			t.Errorf("%s: %v allocations for %d tokens", name, n, len(e.IDs))
+		}
+	}
+}
+
 func TestPostProcessPanics(t *testing.T) {
 	tok := loadParity(t, "bert")
 	e := tok.Encode("the weights of the model and more of them")

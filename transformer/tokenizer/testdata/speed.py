@@ -32,7 +32,7 @@ for folder, _, files in sorted(os.walk(data)):
                     total += len(line[:2000])
                 except UnicodeDecodeError:
                     pass
-step = max(1, total // BYTES)
+step = -(-total // BYTES)
 lines = lines[::step]
 work = tempfile.mkdtemp()
 with open(f"{work}/lines.txt", "w", encoding="utf-8") as f:
