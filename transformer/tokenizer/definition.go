@@ -120,8 +120,8 @@ func (d *definition) build() (*Tokenizer, error) {
 	return t, nil
 }
 
-// The longest added token in bytes. Looking for them at every place of a text takes that many steps at worst.
-const maxAdded = 1000
+// The longest token in bytes that is looked for at every place of a text, which takes that many steps at worst.
+const maxToken = 1000
 
 // addTokens gives the added tokens their places behind those of the model, where they are not among them.
 func (t *Tokenizer) addTokens(d *definition) error {
@@ -131,8 +131,8 @@ func (t *Tokenizer) addTokens(d *definition) error {
 	for _, a := range d.Added {
 		id, ok := t.ids[a.Content]
 		switch {
-		case a.Content == "" || len(a.Content) > maxAdded:
-			return d.errorf("added_tokens: id %d: a token of %d bytes, want 1 to %d", a.ID, len(a.Content), maxAdded)
+		case a.Content == "" || len(a.Content) > maxToken:
+			return d.errorf("added_tokens: id %d: a token of %d bytes, want 1 to %d", a.ID, len(a.Content), maxToken)
 		case seen[a.Content]:
 			return d.errorf("added_tokens: %.100q occurs twice", a.Content)
 		case ok && id != a.ID:
@@ -172,6 +172,13 @@ func (t *Tokenizer) addTokens(d *definition) error {
 
 func (t *Tokenizer) newModel(d *definition) error {
 	m := &d.model
+	if m.Type != "BPE" {
+		for id, token := range m.tokens {
+			if len(token) > maxToken {
+				return d.errorf("model: vocab: id %d: a token of %d bytes, want at most %d", id, len(token), maxToken)
+			}
+		}
+	}
 	// Special tokens are never found in text by a model.
 	ordinary := slices.Clone(m.tokens)
 	for id := range ordinary {
@@ -214,8 +221,8 @@ func (t *Tokenizer) newModel(d *definition) error {
 	return nil
 }
 
-// Components may hold others. In files that people use they do so once.
-const maxDepth = 8
+// Components may hold others. In files that people use they do so once, and hold few.
+const maxDepth, maxParts = 4, 8
 
 // each calls visit with a component, or with those that one of type Sequence has in its field list, in their order.
 func (d *definition) each(field string, raw json.RawMessage, list string, depth int, visit func(field, kind string, raw json.RawMessage) error) error {
@@ -239,6 +246,9 @@ func (d *definition) each(field string, raw json.RawMessage, list string, depth 
 	var parts []json.RawMessage
 	if err := json.Unmarshal(head[list], &parts); err != nil {
 		return d.errorf("%s: %s: no list", field, list)
+	}
+	if len(parts) > maxParts {
+		return d.errorf("%s: %s: %d components, want at most %d", field, list, len(parts), maxParts)
 	}
 	for i, part := range parts {
 		if err := d.each(fmt.Sprintf("%s[%d]", field, i), part, list, depth+1, visit); err != nil {

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Regex
@@ -120,14 +121,15 @@ def charsmap():
     import sentencepiece
 
     rules = {"ﬁ": "fi", "Ａ": "A", "①": "1", "½": "1⁄2", "\u00a0": " ", "\u3000": " ", "\t": " ", "\u200b": " ", "e\u0301": "é", "か\u3099": "が", "…": "...", "™": "TM"}
-    with open("/tmp/rules.tsv", "w", encoding="utf-8") as f:
+    work = tempfile.mkdtemp()
+    with open(f"{work}/rules.tsv", "w", encoding="utf-8") as f:
         for a, b in rules.items():
             f.write(" ".join(f"{ord(c):X}" for c in a) + "\t" + " ".join(f"{ord(c):X}" for c in b) + "\n")
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["abc abd abe " * 20] * 100), model_prefix="/tmp/rules", vocab_size=12, hard_vocab_limit=False,
-        normalization_rule_tsv="/tmp/rules.tsv", minloglevel=2)
+        sentence_iterator=iter(["abc abd abe " * 20] * 100), model_prefix=f"{work}/rules", vocab_size=12, hard_vocab_limit=False,
+        normalization_rule_tsv=f"{work}/rules.tsv", minloglevel=2)
     # model_file.proto: field 3 is the normalizer's specification, and field 2 of that the map.
-    data = open("/tmp/rules.model", "rb").read()
+    data = open(f"{work}/rules.model", "rb").read()
 
     def fields(b):
         i = 0
