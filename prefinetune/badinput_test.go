@@ -150,10 +150,12 @@ func TestBadStart(t *testing.T) {
 			}
 		}
 	}
-	remove := func(name string) func(string) {
+	remove := func(names ...string) func(string) {
 		return func(dir string) {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
+			for _, name := range names {
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
@@ -181,7 +183,7 @@ func TestBadStart(t *testing.T) {
 		{"truncated weights", edit("model.safetensors", func(b []byte) []byte { return b[:len(b)-10] }), []string{"model.safetensors"}},
 		{"no configuration", remove("config.json"), []string{"config.json"}},
 		{"no weights", remove("model.safetensors"), []string{"model.safetensors"}},
-		{"no vocabulary", remove("vocab.json"), []string{"vocab.json"}},
+		{"no vocabulary", remove("tokenizer.json", "vocab.json"), []string{"vocab.json"}},
 		{"another model type", edit("config.json", replace(`"roberta"`, `"t5"`)), []string{"config.json", "model_type", "t5"}},
 		{"a configuration without end", edit("config.json", func(b []byte) []byte { return append(b, make([]byte, 2<<20)...) }), []string{"config.json: larger than"}},
 		{"another width", edit("config.json", replace(`"hidden_size": 32`, `"hidden_size": 64`)), []string{"model.safetensors", "word_embeddings", "[500 32]", "[500 64]"}},

@@ -54,7 +54,7 @@ func (c *taskCount) add(e *example) {
 		c.Truncated++
 	}
 	for _, s := range e.training() {
-		c.lengths = append(c.lengths, len(s))
+		c.lengths = append(c.lengths, len(s.IDs))
 	}
 }
 

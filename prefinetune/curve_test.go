@@ -56,7 +56,10 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 	}
 	examples := make([]*example, len(c.Examples))
 	for i, e := range c.Examples {
-		examples[i] = &example{task: index[e.Task], sequences: e.Sequences, target: e.Target}
+		examples[i] = &example{task: index[e.Task], target: e.Target}
+		for _, ids := range e.Sequences {
+			examples[i].sequences = append(examples[i].sequences, tokenizer.Encoding{IDs: ids})
+		}
 		if e.Task == "span" {
 			examples[i].spans = []window{{first: e.First, count: e.Count, offsets: make([]tokenizer.Span, e.Count)}}
 			examples[i].start, examples[i].end = e.Start, e.End

@@ -2,6 +2,7 @@ package prefinetune
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
@@ -10,13 +11,13 @@ import (
 // example is one example as the model sees it.
 type example struct {
 	task      int
-	sequences [][]int32 // one text; a ranking's candidates; the windows of a span's passage
-	target    int       // class or candidate; for a span the window with the answer, -1 for none
-	spans     []window  // of each sequence, for a span task
-	start     int       // first and last token of the answer, counted from the start of
-	end       int       // its window's passage part
-	truncated bool      // not all of the text is there
-	where     string    // file and line it came from
+	sequences []tokenizer.Encoding // one text; a ranking's candidates; the windows of a span's passage
+	target    int                  // class or candidate; for a span the window with the answer, -1 for none
+	spans     []window             // of each sequence, for a span task
+	start     int                  // first and last token of the answer, counted from the start of
+	end       int                  // its window's passage part
+	truncated bool                 // not all of the text is there
+	where     string               // file and line it came from
 }
 
 // window is the part of a sequence that holds passage tokens.
@@ -29,13 +30,13 @@ type window struct {
 func (e *example) tokens() int {
 	n := 0
 	for _, s := range e.training() {
-		n += len(s)
+		n += len(s.IDs)
 	}
 	return n
 }
 
 // training returns the sequences to train on: for a span, the window with the answer.
-func (e *example) training() [][]int32 {
+func (e *example) training() []tokenizer.Encoding {
 	if e.spans != nil {
 		return e.sequences[e.target : e.target+1]
 	}
@@ -54,7 +55,7 @@ func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, 
 	switch t.Family {
 	case task.Classification:
 		e.target = ex.Label
-		e.sequences = [][]int32{enc.join(e, enc.maxLength, ex.Text, ex.Text2)}
+		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Text, ex.Text2)}
 	case task.Commonsense:
 		e.target = ex.Answer
 		limit := min(enc.maxLength, enc.budget/len(ex.Choices))
@@ -72,68 +73,46 @@ func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, 
 	return e, nil
 }
 
-// join returns <s> a </s>, or <s> a </s></s> b </s> if there is a b. The longer text is
-// cut first.
-func (enc *encoder) join(e *example, limit int, a, b string) []int32 {
-	x, y := enc.tok.Encode(a).IDs, enc.tok.Encode(b).IDs
-	room := limit - 2
+// join returns what the model reads of one text, or of two if there is a b. The longer
+// text is cut first.
+func (enc *encoder) join(e *example, limit int, a, b string) tokenizer.Encoding {
+	var pair []tokenizer.Encoding
 	if b != "" {
-		room -= 2
+		pair = append(pair, enc.tok.Encode(b))
 	}
-	if len(x)+len(y) > room {
-		e.truncated = true
-		nx, ny := longestFirst(len(x), len(y), max(room, 0))
-		x, y = x[:nx], y[:ny]
-	}
-	seq := append(make([]int32, 0, len(x)+len(y)+4), enc.tok.BOS())
-	seq = append(append(seq, x...), enc.tok.EOS())
-	if b != "" {
-		seq = append(append(append(seq, enc.tok.EOS()), y...), enc.tok.EOS())
-	}
-	return seq
+	seq := enc.tok.PostProcess(tokenizer.Options{MaxLength: limit}, enc.tok.Encode(a), pair...)
+	e.truncated = e.truncated || seq.Truncated
+	return tokenizer.Encoding{IDs: seq.IDs, Types: seq.Types}
 }
 
-// longestFirst shortens the longer of two lengths, and both alike once they are equal,
-// until they fit.
-func longestFirst(x, y, room int) (int, int) {
-	half := room / 2
-	switch {
-	case x <= half:
-		return x, room - x
-	case y <= half:
-		return room - y, y
-	}
-	return room - half, half
-}
-
-// windows makes the sequences <s> question </s></s> passage </s>. A passage that does
-// not fit is seen through windows that overlap by half.
+// windows makes the sequences of question and passage. A passage that does not fit is
+// seen through windows that overlap by half.
 func (enc *encoder) windows(e *example, ex task.Example) {
-	question := enc.tok.Encode(ex.Question).IDs
-	if most := enc.maxLength / 3; len(question) > most {
-		question, e.truncated = question[:most], true
+	question, passage := enc.tok.Encode(ex.Question), enc.tok.Encode(ex.Passage)
+	if most := enc.maxLength / 3; len(question.IDs) > most {
+		question.IDs, question.Offsets, e.truncated = question.IDs[:most], question.Offsets[:most], true
 	}
-	passage := enc.tok.Encode(ex.Passage)
-	room := enc.maxLength - len(question) - 4
-	answer := ex.Answers[0]
-	first, last := tokensOf(passage.Offsets, answer)
+	special := len(enc.tok.PostProcess(tokenizer.Options{}, tokenizer.Encoding{}, tokenizer.Encoding{}).IDs)
+	room := enc.maxLength - len(question.IDs) - special
+	all := enc.tok.PostProcess(tokenizer.Options{
+		MaxLength: enc.maxLength, Truncation: tokenizer.OnlySecond, Overflow: true, Stride: room / 2,
+	}, question, passage)
+	first, last := tokensOf(passage.Offsets, ex.Answers[0])
 	e.target = -1
-	for from := 0; ; from += (room + 1) / 2 {
-		to := min(from+room, len(passage.IDs))
-		seq := append(make([]int32, 0, len(question)+to-from+4), enc.tok.BOS())
-		seq = append(append(seq, question...), enc.tok.EOS(), enc.tok.EOS())
-		w := window{first: len(seq), count: to - from, offsets: passage.Offsets[from:to]}
-		seq = append(append(seq, passage.IDs[from:to]...), enc.tok.EOS())
-		if e.target < 0 && first >= from && last < to && first <= last {
-			e.target, e.start, e.end = len(e.sequences), first-from, last-from
+	e.truncated = e.truncated || all.Truncated
+	for i, seq := range append([]tokenizer.Encoding{all}, all.Overflow...) {
+		w := window{first: slices.Index(seq.Sequences, 1)}
+		for w.first >= 0 && w.first+w.count < len(seq.IDs) && seq.Sequences[w.first+w.count] == 1 {
+			w.count++
 		}
-		e.sequences, e.spans = append(e.sequences, seq), append(e.spans, w)
-		if to == len(passage.IDs) {
-			break
+		w.first = max(w.first, 0) // of an empty passage
+		w.offsets = seq.Offsets[w.first : w.first+w.count]
+		from := i * (room - room/2)
+		if e.target < 0 && first >= from && last < from+w.count && first <= last {
+			e.target, e.start, e.end = i, first-from, last-from
 		}
-	}
-	if len(e.sequences) > 1 {
-		e.truncated = true
+		e.sequences = append(e.sequences, tokenizer.Encoding{IDs: seq.IDs, Types: seq.Types})
+		e.spans = append(e.spans, w)
 	}
 }
 

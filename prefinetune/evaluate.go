@@ -6,6 +6,7 @@ import (
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/task"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
 // longestAnswer is the most tokens that a predicted span may have.
@@ -15,13 +16,13 @@ const longestAnswer = 30
 // order.
 func (m *Model) predict(scope *autograd.Scope, tasks []*task.Task, encoded []*example, texts []task.Example, budget int) metrics.Predictions {
 	var out metrics.Predictions
-	all := func(e *example) [][]int32 { return e.sequences }
+	all := func(e *example) []tokenizer.Encoding { return e.sequences }
 	for from := 0; from < len(encoded); {
 		to, used := from, 0
 		for to < len(encoded) {
 			n := 0
 			for _, s := range encoded[to].sequences {
-				n += len(s)
+				n += len(s.IDs)
 			}
 			if to > from && used+n > budget {
 				break

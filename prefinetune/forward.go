@@ -8,6 +8,7 @@ import (
 	"github.com/muppet-go/muppet/ops"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
 // packed is a heterogeneous batch: the sequences of its examples end to end, and for
@@ -40,9 +41,9 @@ type headRows struct {
 }
 
 // pack lays out examples with the given sequences of each (those of training, or all).
-func pack(tasks []*task.Task, examples []*example, sequences func(*example) [][]int32) *packed {
+func pack(tasks []*task.Task, examples []*example, sequences func(*example) []tokenizer.Encoding) *packed {
 	p := &packed{examples: examples}
-	var all [][]int32
+	var all []tokenizer.Encoding
 	at := 0
 	first := make([][]int32, len(examples)) // row at which each sequence of an example begins
 	for i, e := range examples {
@@ -50,11 +51,11 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) [][]
 		for _, s := range sequences(e) {
 			first[i] = append(first[i], int32(at))
 			all = append(all, s)
-			at += len(s)
+			at += len(s.IDs)
 		}
 		p.rows = append(p.rows, span{start, at})
 	}
-	p.batch = transformer.Pack(all...)
+	p.batch = transformer.PackEncodings(all...)
 
 	for index, t := range tasks {
 		if t.Family != task.Classification {

@@ -53,13 +53,13 @@ func Inspect(t *task.Task, split string, tok *tokenizer.Tokenizer, maxLength, sh
 			if truncated {
 				in.Truncated++
 			}
-			for _, ids := range sequences {
-				lengths = append(lengths, len(ids))
+			for _, s := range sequences {
+				lengths = append(lengths, len(s.IDs))
 			}
 			if len(in.First) < show {
-				for _, ids := range sequences {
-					tokens := make([]string, len(ids))
-					for i, id := range ids {
+				for _, s := range sequences {
+					tokens := make([]string, len(s.IDs))
+					for i, id := range s.IDs {
 						tokens[i] = tok.Token(id)
 					}
 					seen.Sequences = append(seen.Sequences, tokens)
@@ -122,11 +122,11 @@ func words(ex task.Example) int {
 }
 
 // sequencesOf returns what the encoder gets; of a summarisation also the target.
-func sequencesOf(t *task.Task, ex task.Example, tok *tokenizer.Tokenizer, maxLength int) ([][]int32, bool, error) {
+func sequencesOf(t *task.Task, ex task.Example, tok *tokenizer.Tokenizer, maxLength int) ([]tokenizer.Encoding, bool, error) {
 	enc := &encoder{tok: tok, maxLength: maxLength, budget: maxLength * max(1, len(ex.Choices))}
 	if t.Family == task.Summarisation {
 		e := &example{}
-		return [][]int32{enc.join(e, maxLength, ex.Source, ""), enc.join(e, maxLength, ex.Target, "")}, e.truncated, nil
+		return []tokenizer.Encoding{enc.join(e, maxLength, ex.Source, ""), enc.join(e, maxLength, ex.Target, "")}, e.truncated, nil
 	}
 	e, err := enc.encode(0, t, ex)
 	if err != nil {

@@ -375,7 +375,7 @@ func poison(tr *Trainer, id int32) map[string]bool {
 	where := map[string]bool{}
 	for _, e := range tr.train {
 		for _, s := range e.training() {
-			for _, v := range s {
+			for _, v := range s.IDs {
 				if v == id {
 					where[e.where] = true
 				}
@@ -393,7 +393,7 @@ func TestNonFinite(t *testing.T) {
 		for _, e := range tr.train {
 			has := map[int32]bool{}
 			for _, s := range e.training() {
-				for _, v := range s {
+				for _, v := range s.IDs {
 					has[v] = true
 				}
 			}

@@ -47,7 +47,7 @@ func (t *Trainer) identity() identity {
 			number(v)
 		}
 		for _, s := range e.sequences {
-			for _, id := range s {
+			for _, id := range s.IDs {
 				number(int(id))
 			}
 		}

@@ -423,8 +423,8 @@ func TestWindowsCoverLongPassages(t *testing.T) {
 	}
 	covered := 0
 	for i, w := range e.spans {
-		if len(e.sequences[i]) > 32 {
-			t.Errorf("window %d has %d tokens", i, len(e.sequences[i]))
+		if len(e.sequences[i].IDs) > 32 {
+			t.Errorf("window %d has %d tokens", i, len(e.sequences[i].IDs))
 		}
 		if w.offsets[0].Start > covered {
 			t.Errorf("window %d begins at byte %d, the one before ends at %d", i, w.offsets[0].Start, covered)

@@ -2,9 +2,11 @@ package transformer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
 // A Batch is sequences of token ids, packed end to end.
@@ -28,6 +30,23 @@ func Pack(sequences ...[]int32) *Batch {
 		b.IDs = append(b.IDs, s...)
 		for i := range s {
 			b.Positions = append(b.Positions, int32(i))
+		}
+	}
+	return b
+}
+
+// PackEncodings packs what tokenizer.PostProcess makes of texts, with its token types.
+func PackEncodings(encodings ...tokenizer.Encoding) *Batch {
+	ids := make([][]int32, len(encodings))
+	typed := false
+	for i, e := range encodings {
+		ids[i] = e.IDs
+		typed = typed || slices.ContainsFunc(e.Types, func(t int32) bool { return t != 0 })
+	}
+	b := Pack(ids...)
+	if typed {
+		for _, e := range encodings {
+			b.Types = append(b.Types, e.Types...)
 		}
 	}
 	return b

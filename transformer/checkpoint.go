@@ -183,11 +183,10 @@ func listed(problems []string) string {
 
 // loadTokenizer reads the folder's tokenizer, nil if it has no file of one.
 func loadTokenizer(dir string, c Config) (*tokenizer.Tokenizer, error) {
-	has := func(name string) bool {
+	if !slices.ContainsFunc([]string{"tokenizer.json", "vocab.json", "merges.txt", "vocab.txt"}, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return !errors.Is(err, os.ErrNotExist)
-	}
-	if !has("vocab.json") && !has("merges.txt") {
+	}) {
 		return nil, nil
 	}
 	tok, err := tokenizer.Load(dir)
@@ -197,6 +196,11 @@ func loadTokenizer(dir string, c Config) (*tokenizer.Tokenizer, error) {
 	if tok.VocabSize() > c.VocabSize {
 		return nil, fmt.Errorf("transformer: %s: the tokenizer has %d tokens, more than vocab_size %d",
 			filepath.Join(dir, "config.json"), tok.VocabSize(), c.VocabSize)
+	}
+	pair := tok.PostProcess(tokenizer.Options{}, tok.Encode("a"), tok.Encode("b"))
+	if most := slices.Max(append(pair.Types, 0)); c.ModelType != "bart" && int(most) >= c.TypeVocabSize {
+		return nil, fmt.Errorf("transformer: %s: the tokenizer gives tokens of a pair the type %d, type_vocab_size is %d",
+			filepath.Join(dir, "config.json"), most, c.TypeVocabSize)
 	}
 	return tok, nil
 }

@@ -32,6 +32,46 @@ func newSaved(t *testing.T) (string, *Encoder, *tokenizer.Tokenizer) {
 	return dir, e, tok
 }
 
+// BERT's tokenizer is found by any of its files, and its pairs have two token types.
+func TestLoadBERTTokenizer(t *testing.T) {
+	tok, err := tokenizer.TrainWordPiece(slices.Values([]string{"low low lower lowest"}), tokenizer.TrainConfig{VocabSize: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewConfig(tok.VocabSize(), 1, 8)
+	c.ModelType, c.TypeVocabSize, c.NumAttentionHeads, c.MaxPositionEmbeddings, c.PadTokenID = "bert", 2, 2, 20, 0
+	m := NewModel(NewEncoder(c, autograd.NewKey(1)), Bare, autograd.NewKey(2))
+	m.Tokenizer = tok
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"", "tokenizer.json"} {
+		if gone != "" {
+			if err := os.Remove(filepath.Join(dir, gone)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := m.Tokenizer.EncodeBatch(tokenizer.Options{MaxLength: 20}, []string{"lower", "low"}, []string{"lowest", "Low low"})
+		b := PackEncodings(e...)
+		if want := slices.Concat(e[0].Types, e[1].Types); !slices.Equal(b.Types, want) || slices.Max(want) != 1 || len(want) != b.Tokens() {
+			t.Errorf("types %v, want %v", b.Types, want)
+		}
+		m.Encode(autograd.NewScope().NoGrad(), b)
+		if ids := m.sequence("low"); ids[0] != tok.BOS() || ids[len(ids)-1] != tok.EOS() {
+			t.Errorf("%v does not stand between [CLS] and [SEP]", ids)
+		}
+	}
+	edit(t, dir, map[string]any{"type_vocab_size": 1})
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "config.json: the tokenizer gives tokens of a pair the type 1, type_vocab_size is 1") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func sameWeights(a, b *Encoder) bool {
 	x, y := nn.Parameters(a), nn.Parameters(b)
 	for i := range x {
@@ -197,10 +237,12 @@ func TestLoadConfigIgnoresOtherFields(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	const words, up = "embeddings.word_embeddings.weight", "encoder.layer.1.intermediate.dense.weight"
-	remove := func(file string) func(t *testing.T, dir string, e *Encoder) {
+	remove := func(files ...string) func(t *testing.T, dir string, e *Encoder) {
 		return func(t *testing.T, dir string, _ *Encoder) {
-			if err := os.Remove(filepath.Join(dir, file)); err != nil {
-				t.Fatal(err)
+			for _, file := range files {
+				if err := os.Remove(filepath.Join(dir, file)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
@@ -227,8 +269,13 @@ func TestLoadErrors(t *testing.T) {
 	}{
 		"no config":     {remove("config.json"), []string{"config.json"}},
 		"no weights":    {remove("model.safetensors"), []string{"model.safetensors"}},
-		"no vocabulary": {remove("vocab.json"), []string{"vocab.json"}},
-		"no merges":     {remove("merges.txt"), []string{"merges.txt"}},
+		"no vocabulary": {remove("tokenizer.json", "vocab.json"), []string{"vocab.json"}},
+		"an unknown tokenizer": {func(t *testing.T, dir string, _ *Encoder) {
+			if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(`{"model": {"type": "WordLevel"}}`), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"tokenizer.json", "WordLevel"}},
+		"no merges": {remove("tokenizer.json", "merges.txt"), []string{"merges.txt"}},
 		"bad JSON": {func(t *testing.T, dir string, _ *Encoder) {
 			if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type": `), 0o644); err != nil {
 				t.Fatal(err)

@@ -48,7 +48,7 @@ func headsOf(c Config) []Head {
 type Model struct {
 	Config    Config
 	Head      Head
-	Tokenizer *tokenizer.Tokenizer // nil if the folder had none that can be read
+	Tokenizer *tokenizer.Tokenizer // nil if the folder had none
 
 	Encoder    *Encoder            // RoBERTa's and BERT's, else nil
 	Bart       *Bart               // BART, else nil
@@ -258,9 +258,7 @@ func (m *Model) Embed(ctx context.Context, texts ...string) ([][]float32, error)
 
 // sequence returns a text's tokens between the special ones, cut to the model's positions.
 func (m *Model) sequence(text string) []int32 {
-	ids := m.Tokenizer.Encode(text).IDs
-	ids = ids[:min(len(ids), m.Config.MaxLength()-2)]
-	return append(append([]int32{m.Tokenizer.BOS()}, ids...), m.Tokenizer.EOS())
+	return m.Tokenizer.PostProcess(tokenizer.Options{MaxLength: m.Config.MaxLength()}, m.Tokenizer.Encode(text)).IDs
 }
 
 // unit returns a vector divided by its length; one of zeros as it is.

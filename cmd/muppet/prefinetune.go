@@ -307,7 +307,7 @@ func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transforme
 			return nil, nil, fmt.Errorf("-init: %s has a model of type %q: want an encoder", f.init, m.Config.ModelType)
 		}
 		if tok == nil {
-			return nil, nil, fmt.Errorf("-init: %s has no vocab.json and merges.txt: no tokenizer that can be read", f.init)
+			return nil, nil, fmt.Errorf("-init: %s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", f.init)
 		}
 		if f.clipLength {
 			f.cfg.MaxLength = min(f.cfg.MaxLength, e.Config.MaxLength())

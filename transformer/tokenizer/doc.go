@@ -1,32 +1,41 @@
-// Package tokenizer turns text into the numbers a RoBERTa or BART model reads, and back: byte-level byte-pair encoding
-// (Sennrich et al., 2016; over bytes as in GPT-2, Radford et al., 2019), trained, loaded and saved in the layout of
-// Hugging Face.
+// Package tokenizer turns text into the numbers that RoBERTa, BART, GPT-2, BERT, T5 and their like read, and back. It
+// loads, trains and saves tokenizers in the layout of Hugging Face, and makes the same tokens.
 //
-// Encoding takes two steps. A fixed rule first cuts the text into pieces, about one word each, with the space before a
-// word belonging to the word ("Hello world" is "Hello" and " world"). Then each piece starts as its bytes, and merges are
-// applied to neighbouring parts, the one learned first always going first, until none applies; each part that is left is
-// a token. Training finds the merges: it counts all neighbouring pairs in a corpus, merges the most frequent one
-// everywhere, and does so again until the vocabulary is full.
+// Encoding takes these steps. Added tokens are found in the text as they are. What is between them is normalised (BERT
+// puts it into lower case and takes accents off), and cut by a fixed rule into pieces, about one word each. A model
+// makes tokens of each piece:
 //
-// Because the alphabet is all 256 bytes, nothing is unknown: Decode(Encode(text).IDs) is text again for any string,
-// valid UTF-8 or not, and the offsets of the tokens tile the text.
+//   - Byte-level byte-pair encoding (Sennrich et al., 2016; over bytes as in GPT-2, Radford et al., 2019) starts with the bytes
+//     of a piece and applies merges to neighbouring parts, the one learned first always going first, until none applies.
+//     Because the alphabet is all 256 bytes, nothing is unknown: Decode(Encode(text).IDs) is text again for any
+//     string, valid UTF-8 or not, and the offsets of the tokens tile the text.
+//   - WordPiece (Devlin et al., 2019) takes the longest token that a word begins with, again and again.
+//   - A unigram model (Kudo, 2018) takes of all ways to put a piece together the most probable one.
+//
+// [Tokenizer.Encode] does that for a text. [Tokenizer.PostProcess] makes of one or two encoded texts what a model
+// reads: cut to a length, with the special tokens between which the model expects a text, and with token types.
+// [Tokenizer.EncodeBatch] does both for many texts on all cores.
+//
+// Which characters are letters, spaces, capitals or marks, and what they are made of, is written down in tables of this
+// package, which follow the parts of Hugging Face's tokenizers 0.23.3 and not the release of Go.
 //
 // # Special tokens
 //
-// A vocabulary has five tokens that stand for no text: <s>, <pad>, </s>, <unk> and <mask>. [Train] puts them at ids 0 to
-// 4, as Hugging Face's trainer does; in the published RoBERTa and BART vocabularies <mask> is the last id instead.
-// [Load] finds them by name, so both are read, and so does Hugging Face.
+// Special tokens stand for no text. [Load] finds out their roles from tokenizer_config.json or by their names. Text never
+// becomes one unless [Options].ParseSpecial says so, since text comes from strangers.
 //
 // # Where this differs from Hugging Face
 //
-//   - Text never becomes a special token. Hugging Face reads "<s>" in a text as the special token; here it is encoded as
-//     the three characters, because text comes from strangers. Whoever builds a model's input adds the ids of the special
-//     tokens.
-//   - Encode adds no special tokens.
-//   - Offsets count bytes and include a word's leading space; where several tokens share one character, each has its own
-//     bytes. Hugging Face counts characters, gives each such token the whole character, and RobertaTokenizer trims spaces.
-//   - Decode leaves special tokens out and returns the bytes as they are. Hugging Face replaces invalid UTF-8.
-//   - Which characters are letters, numbers and spaces follows the Unicode tables of package unicode, and so the release
-//     of Go; characters from newer or older versions of Unicode may be cut differently.
-//   - Text is not normalised (nor does Hugging Face for these models), and tokens added outside vocab.json are ignored.
+//   - Hugging Face reads "<s>" in a text as the special token unless told otherwise; so does [Options].ParseSpecial. Unigram models
+//     there find special tokens in text even if told otherwise.
+//   - Offsets count bytes; [RuneOffsets] counts characters. Where several byte-level tokens share one character each has its
+//     own bytes, not the whole character. Offsets that are trimmed (RobertaProcessing) lose only spaces that are in the
+//     text, not the one that add_prefix_space puts before it.
+//   - Decode leaves special tokens out and returns the bytes as they are. Hugging Face replaces invalid UTF-8, and takes the
+//     letters of a byte-level token that was added for the names of bytes.
+//   - Bytes that are not UTF-8 are U+FFFD to a normaliser, which BERT's removes.
+//   - A pair cut to OnlyFirst or OnlySecond always fits; Hugging Face gives up where the other text alone is too long.
+//   - Windows of the overflow have the token types of the template.
+//   - The truncation and padding that tokenizer.json asks for are left to the caller.
+//   - Of SentencePiece's own normalisation (Precompiled), clusters of characters are told apart by simpler rules.
 package tokenizer

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,11 +78,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"no left part", mergesFile, " t\n", `merges.txt:1: " t" is not two tokens`},
 		{"a blank line", mergesFile, "t h\n\nth e\n", `merges.txt:2: "" is not two tokens`},
 		{"a version later on", mergesFile, "t h\n#version: 0.2\n", `merges.txt:2: `},
-		{"unknown left part", mergesFile, "zzz a\n", `merges.txt:1: merge of "zzz" and "a": "zzz" is not in vocab.json`},
-		{"unknown right part", mergesFile, "a zzz\n", `merges.txt:1: merge of "a" and "zzz": "zzz" is not in vocab.json`},
-		{"unknown result", mergesFile, "z z\n", `merges.txt:1: merge of "z" and "z": "zz" is not in vocab.json`},
-		{"a merge twice", mergesFile, merges + strings.Split(merges, "\n")[1] + "\n", `line 2 has it already`},
-		{"a prefix space", configFile, `{"add_prefix_space": true}`, "tokenizer_config.json: add_prefix_space: true is not supported"},
+		{"unknown left part", mergesFile, "zzz a\n", `merges.txt:1: merge of "zzz" and "a": "zzz" is not in the vocabulary`},
+		{"unknown right part", mergesFile, "a zzz\n", `merges.txt:1: merge of "a" and "zzz": "zzz" is not in the vocabulary`},
+		{"unknown result", mergesFile, "z z\n", `merges.txt:1: merge of "z" and "z": "zz" is not in the vocabulary`},
+		{"a merge twice", mergesFile, merges + strings.Split(merges, "\n")[1] + "\n", `it is there already, at 2`},
+		{"half a pair", vocabFile, appended + ",\n\"\\ud83d\":586}", "vocab.json:2: half a surrogate pair"},
 		{"config not JSON", configFile, "x", "tokenizer_config.json: invalid character"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestSaveLeavesNothingElse(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if got, want := strings.Join(names, " "), "merges.txt tokenizer_config.json vocab.json"; got != want {
+	if got, want := strings.Join(names, " "), "merges.txt tokenizer.json tokenizer_config.json vocab.json"; got != want {
 		t.Errorf("folder has %s, want %s", got, want)
 	}
 	missing := filepath.Join(dir, "missing")
@@ -177,7 +178,7 @@ func FuzzVocab(f *testing.F) {
 	f.Add(bytes.Replace(content, []byte(":7"), []byte(":1e0"), 1))
 	f.Add([]byte(`{"a":0,"b":{"c":[1]}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		tokens, ids, err := parseVocab("vocab.json", content)
+		tokens, ids, err := parseVocab("vocab.json", content, 1)
 		if err != nil {
 			return
 		}
@@ -186,7 +187,12 @@ func FuzzVocab(f *testing.F) {
 				t.Fatalf("token %q of id %d has id %d", token, id, got)
 			}
 		}
-		check(t, newTokenizer(tokens, nil), "any text \xff")
+		d := &definition{model: modelDefinition{Type: "BPE", tokens: tokens, ids: ids}}
+		if hasBytes("vocab.json", ids) == nil && d.byteLevel(settings{}) == nil {
+			if tok, err := d.build(); err == nil {
+				check(t, tok, "any text \xff")
+			}
+		}
 	})
 }
 
@@ -198,12 +204,20 @@ func FuzzMerges(f *testing.F) {
 	f.Add(string(content))
 	f.Add("#version: 0.2\nt h\r\nth e")
 	f.Add("t  h\n")
-	tok := load(f)
+	model := load(f).definition.model
 	f.Fuzz(func(t *testing.T, content string) {
-		merges, err := parseMerges("merges.txt", []byte(content), tok.ids)
+		merges, err := parseMerges("merges.txt", []byte(content), model.ids)
 		if err != nil {
 			return
 		}
-		check(t, newTokenizer(tok.tokens, merges), "the weights of the model, 東京 'll")
+		d := &definition{model: modelDefinition{Type: "BPE", tokens: model.tokens, ids: maps.Clone(model.ids), merges: merges}}
+		if err := d.byteLevel(settings{}); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := d.build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, tok, "the weights of the model, 東京 'll")
 	})
 }

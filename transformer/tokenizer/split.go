@@ -2,42 +2,24 @@ package tokenizer
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// class is what the splitting rule sees of a character.
-type class uint8
-
-const (
-	other class = iota // also each byte of invalid UTF-8
-	letter
-	number
-	space
-)
-
-// next returns the class and the width in bytes of the first character of text, which is not empty.
-func next(text string) (class, int) {
+// kind returns which of the classes that the splitting rule tells apart (letter, number, space, or 0) the first
+// character of text is of, and its width in bytes. Each byte of invalid UTF-8 is one of class 0.
+func kind(d *database, text string) (class, int) {
 	r, width := rune(text[0]), 1
 	if r >= utf8.RuneSelf {
 		r, width = utf8.DecodeRuneInString(text)
 	}
-	switch {
-	case unicode.IsLetter(r):
-		return letter, width
-	case unicode.IsNumber(r):
-		return number, width
-	case unicode.IsSpace(r):
-		return space, width
-	}
-	return other, width
+	return d.class(r) & (letter | number | space), width
 }
 
 // run returns the length of the longest prefix of text whose characters are all of class c.
-func run(text string, c class) int {
+func run(d *database, text string, c class) int {
 	n := 0
 	for n < len(text) {
-		k, width := next(text[n:])
+		k, width := kind(d, text[n:])
 		if k != c {
 			break
 		}
@@ -54,7 +36,7 @@ var contractions = []string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
 // by hand, since package regexp cannot look ahead.
-func piece(text string) int {
+func piece(d *database, text string) int {
 	if text[0] == '\'' {
 		for _, c := range contractions {
 			if strings.HasPrefix(text, c) {
@@ -62,18 +44,18 @@ func piece(text string) int {
 			}
 		}
 	}
-	c, width := next(text)
+	c, width := kind(d, text)
 	if c != space {
-		return run(text, c)
+		return run(d, text, c)
 	}
 	if text[0] == ' ' && len(text) > 1 {
-		if c, _ := next(text[1:]); c != space {
-			return 1 + run(text[1:], c)
+		if c, _ := kind(d, text[1:]); c != space {
+			return 1 + run(d, text[1:], c)
 		}
 	}
 	// A run of spaces leaves its last one to the word after it, unless it is all there is. That one then starts the
 	// next piece if it is ' ' and is a piece of its own if not.
-	n := run(text, space)
+	n := run(d, text, space)
 	if n == len(text) || n == width {
 		return n
 	}

@@ -4,34 +4,39 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 )
 
+// The special tokens of a byte-level vocabulary, in the order that Train gives them.
+var specials = []string{"<s>", "<pad>", "</s>", "<unk>", "<mask>"}
+
 // TrainConfig says when training stops.
 type TrainConfig struct {
-	VocabSize    int // tokens to end with, the special ones and the 256 bytes included: at least 261
-	MinFrequency int // how often a pair must occur to be merged; 0 means 2
+	VocabSize    int  // tokens to end with, the special ones and the bytes or characters included: at least 261 of Train
+	MinFrequency int  // how often a pair must occur to be merged; 0 means 2
+	Cased        bool // of TrainWordPiece: keep capitals and accents, as BERT's cased vocabularies do
 }
 
-// Train learns a vocabulary from texts, an iterator such as slices.Values returns. It merges the most frequent pair of
-// neighbouring tokens, of equally frequent ones the pair with the smallest ids, until the vocabulary has the size asked
-// for or no pair is frequent enough, so that a small corpus makes a smaller vocabulary. Merges never cross the pieces
-// that Encode works on. The result depends on nothing but the texts, and is that of Hugging Face's ByteLevelBPETokenizer.
+// Train learns a vocabulary of byte-level BPE from texts, an iterator such as slices.Values returns. It merges the most
+// frequent pair of neighbouring tokens, of equally frequent ones the pair with the smallest ids, until the vocabulary has
+// the size asked for or no pair is frequent enough, so that a small corpus makes a smaller vocabulary. Merges never cross
+// the pieces that Encode works on. The result depends on nothing but the texts, and is that of Hugging Face's
+// ByteLevelBPETokenizer.
 //
 // It is an error when VocabSize is too small, or when the distinct words of the texts take more than 2 GiB.
 func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, error) {
 	if least := len(specials) + 256; cfg.VocabSize < least {
 		return nil, fmt.Errorf("tokenizer: Train: VocabSize %d, the special tokens and the bytes alone are %d", cfg.VocabSize, least)
 	}
-	minFrequency := int64(cfg.MinFrequency)
-	if minFrequency == 0 {
-		minFrequency = 2
+	words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, texts)
+	if err != nil {
+		return nil, err
 	}
-
 	// Ids: the special tokens, then the bytes in the order of their spelling, then the merges.
-	tokens := slices.Clone(specials[:])
+	tokens := slices.Clone(specials)
 	for b := range 256 {
 		tokens = append(tokens, string(byteToRune[b]))
 	}
@@ -40,10 +45,74 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 	for i, token := range tokens[len(specials):] {
 		byteID[unspell(token)[0]] = int32(len(specials) + i)
 	}
+	c := newCorpus(words, func(yield func(id int32), word string) {
+		for i := range len(word) {
+			yield(byteID[word[i]])
+		}
+	})
+	tokens, merges := c.learn(tokens, "", cfg)
+	d := &definition{model: modelDefinition{Type: "BPE", tokens: tokens, merges: merges}}
+	return d.trained(func() error { return d.byteLevel(settings{}) })
+}
 
-	c, err := newCorpus(texts, byteID)
+// TrainWordPiece learns a vocabulary of WordPiece as BERT has it: Train's way, with the characters of normalised words in
+// the place of bytes, and ## before those that do not begin a word. Hugging Face's BertWordPieceTokenizer does the same but
+// for the order of equally frequent pairs, which there differs from run to run.
+//
+// It is an error when VocabSize is too small for the special tokens and the characters, or when the distinct words of
+// the texts take more than 2 GiB.
+func TrainWordPiece(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, error) {
+	t := &Tokenizer{
+		normalizer: &bert{CleanText: true, HandleChineseChars: true, Lowercase: !cfg.Cased},
+		pre:        []preTokenizer{bertPreTokenizer},
+	}
+	words, err := countWords(t, texts)
 	if err != nil {
 		return nil, err
+	}
+	// Ids: the special tokens, all characters, those that go on with a word, then the merges.
+	begin, goOn := map[rune]int32{}, map[rune]int32{}
+	for _, word := range words.list {
+		for i, r := range word {
+			begin[r] = 0
+			if i > 0 {
+				goOn[r] = 0
+			}
+		}
+	}
+	const prefix = "##"
+	tokens := []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+	for _, part := range []struct {
+		ids    map[rune]int32
+		prefix string
+	}{{begin, ""}, {goOn, prefix}} {
+		for _, r := range slices.Sorted(maps.Keys(part.ids)) {
+			part.ids[r] = int32(len(tokens))
+			tokens = append(tokens, part.prefix+string(r))
+		}
+	}
+	if cfg.VocabSize < len(tokens) {
+		return nil, fmt.Errorf("tokenizer: TrainWordPiece: VocabSize %d, the special tokens and the characters alone are %d", cfg.VocabSize, len(tokens))
+	}
+	c := newCorpus(words, func(yield func(id int32), word string) {
+		for i, r := range word {
+			if i == 0 {
+				yield(begin[r])
+			} else {
+				yield(goOn[r])
+			}
+		}
+	})
+	tokens, _ = c.learn(tokens, prefix, cfg)
+	d := &definition{model: modelDefinition{Type: "WordPiece", tokens: tokens}}
+	return d.trained(func() error { return d.wordPiece(!cfg.Cased, true, nil) })
+}
+
+// learn adds tokens by merging. A merge leaves out the prefix of its right part.
+func (c *corpus) learn(tokens []string, prefix string, cfg TrainConfig) ([]string, []merge) {
+	minFrequency := int64(cfg.MinFrequency)
+	if minFrequency == 0 {
+		minFrequency = 2
 	}
 	var merges []merge
 	for len(tokens) < cfg.VocabSize {
@@ -52,11 +121,24 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 			break
 		}
 		id := int32(len(tokens))
-		tokens = append(tokens, tokens[p.left]+tokens[p.right])
+		tokens = append(tokens, tokens[p.left]+strings.TrimPrefix(tokens[p.right], prefix))
 		merges = append(merges, merge{p, id})
 		c.merge(p, id)
 	}
-	return newTokenizer(tokens, merges), nil
+	return tokens, merges
+}
+
+// trained makes the tokenizer of a vocabulary that was learned, to be completed as one read from a file.
+func (d *definition) trained(complete func() error) (*Tokenizer, error) {
+	d.path = "Train"
+	d.model.ids = make(map[string]int32, len(d.model.tokens))
+	for id, token := range d.model.tokens {
+		d.model.ids[token] = int32(id)
+	}
+	if err := complete(); err != nil {
+		return nil, err
+	}
+	return d.build()
 }
 
 // corpus is the distinct words of the texts as lists of tokens, laid out one after the other in one array of symbols.
@@ -90,41 +172,51 @@ type frequency struct {
 	count int64
 }
 
-func newCorpus(texts func(yield func(string) bool), byteID [256]int32) (*corpus, error) {
-	words := map[string]int32{}
-	c := &corpus{pairs: map[pair]*occurrences{}}
-	full := false
+// words counts words. It is a pre-tokeniser, the last one: what the others cut, it keeps.
+type words struct {
+	index  map[string]int32
+	list   []string
+	counts []int64
+	size   int // bytes of list
+}
+
+func (w *words) split(_ *Tokenizer, _ *state, v view, _ int) {
+	i, ok := w.index[v.text]
+	if !ok {
+		i = int32(len(w.list))
+		word := strings.Clone(v.text)
+		w.index[word] = i
+		w.list, w.counts, w.size = append(w.list, word), append(w.counts, 0), w.size+len(word)
+	}
+	w.counts[i]++
+}
+
+// countWords counts the pieces that a tokenizer without a model makes of texts.
+func countWords(t *Tokenizer, texts func(yield func(string) bool)) (*words, error) {
+	w := &words{index: map[string]int32{}}
+	t.pre = append(t.pre, w)
+	st := &state{buffers: make([]normal, 1+len(t.pre))}
 	texts(func(text string) bool {
-		for len(text) > 0 {
-			n := piece(text)
-			word := text[:n]
-			text = text[n:]
-			if i, ok := words[word]; ok {
-				c.counts[i]++
-				continue
-			}
-			if full = len(c.symbols)+n > math.MaxInt32; full {
-				return false
-			}
-			i := int32(len(c.counts))
-			words[strings.Clone(word)] = i
-			c.counts = append(c.counts, 1)
-			for j := range n {
-				at := int32(len(c.symbols))
-				s := symbol{byteID[word[j]], i, at - 1, at + 1}
-				if j == 0 {
-					s.prev = -1
-				}
-				if j == n-1 {
-					s.next = -1
-				}
-				c.symbols = append(c.symbols, s)
-			}
-		}
-		return true
+		t.run(st, text, false)
+		return w.size <= math.MaxInt32
 	})
-	if full {
+	if w.size > math.MaxInt32 {
 		return nil, errors.New("tokenizer: Train: the distinct words take more than 2 GiB")
+	}
+	return w, nil
+}
+
+// newCorpus lays out words as the symbols that spell yields for each.
+func newCorpus(words *words, spell func(yield func(id int32), word string)) *corpus {
+	c := &corpus{counts: words.counts, pairs: map[pair]*occurrences{}, symbols: make([]symbol, 0, words.size)}
+	for i, word := range words.list {
+		first := int32(len(c.symbols))
+		spell(func(id int32) {
+			at := int32(len(c.symbols))
+			c.symbols = append(c.symbols, symbol{id, int32(i), at - 1, at + 1})
+		}, word)
+		c.symbols[first].prev = -1
+		c.symbols[len(c.symbols)-1].next = -1
 	}
 	for at, s := range c.symbols {
 		if s.next >= 0 {
@@ -137,7 +229,7 @@ func newCorpus(texts func(yield func(string) bool), byteID [256]int32) (*corpus,
 	for p, o := range c.pairs { // in any order: the queue's is total
 		c.queue.push(frequency{p, o.count})
 	}
-	return c, nil
+	return c
 }
 
 // add records an occurrence of a pair whose left token is the symbol at the given place, and tells whether it is the first.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -32,8 +33,8 @@ func equal(t *testing.T, got, want *Tokenizer) {
 	if !slices.Equal(got.tokens, want.tokens) {
 		t.Errorf("tokens\n%q\nwant\n%q", got.tokens, want.tokens)
 	}
-	if !slices.Equal(got.merges, want.merges) {
-		t.Errorf("merges\n%v\nwant\n%v", got.merges, want.merges)
+	if !slices.Equal(got.definition.model.merges, want.definition.model.merges) {
+		t.Errorf("merges\n%v\nwant\n%v", got.definition.model.merges, want.definition.model.merges)
 	}
 }
 
@@ -45,7 +46,7 @@ func TestTrainIsHuggingFaces(t *testing.T) {
 func TestTrainStopsAtVocabSize(t *testing.T) {
 	want := load(t)
 	got := train(t, lines(t), TrainConfig{VocabSize: 400})
-	if !slices.Equal(got.tokens, want.tokens[:400]) || !slices.Equal(got.merges, want.merges[:400-261]) {
+	if !slices.Equal(got.tokens, want.tokens[:400]) || !slices.Equal(got.definition.model.merges, want.definition.model.merges[:400-261]) {
 		t.Error("a smaller vocabulary is not the beginning of a larger one")
 	}
 }
@@ -55,7 +56,7 @@ func byTheBook(t *testing.T, texts []string, size int, minFrequency int) []strin
 	var words [][]string
 	for _, text := range texts {
 		for len(text) > 0 {
-			n := piece(text)
+			n := piece(characters(), text)
 			words = append(words, strings.Split(spell(text[:n]), ""))
 			text = text[n:]
 		}
@@ -138,7 +139,7 @@ func TestTrainAndSaveAndLoad(t *testing.T) {
 	for _, text := range texts {
 		check(t, loaded, text)
 	}
-	if loaded.String() != "Tokenizer(700 tokens, 439 merges)" {
+	if loaded.String() != "Tokenizer(BPE, 700 tokens)" {
 		t.Errorf("String() = %q", loaded)
 	}
 }
@@ -163,5 +164,129 @@ func TestTrainOnOneLongWord(t *testing.T) {
 	}
 	if tok.VocabSize() != 3000 {
 		t.Errorf("VocabSize() = %d", tok.VocabSize())
+	}
+}
+
+// The merges of Hugging Face's trainer, where it always learns the same.
+func TestTrainWordPieceIsHuggingFaces(t *testing.T) {
+	content, err := os.ReadFile("testdata/words.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for line := range strings.Lines(string(content)) {
+		var word string
+		var n int
+		if _, err := fmt.Sscan(line, &word, &n); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, strings.Repeat(word+" ", n))
+	}
+	if content, err = os.ReadFile("testdata/wordpiece.txt"); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields(string(content))
+	tok, err := TrainWordPiece(slices.Values(texts), TrainConfig{VocabSize: 55})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.tokens[55-len(want):]; !slices.Equal(got, want) {
+		t.Errorf("merges\n%q\nHugging Face\n%q", got, want)
+	}
+}
+
+// wordPieceByTheBook counts all pairs anew for every merge.
+func wordPieceByTheBook(texts []string, tokens []string, size, minFrequency int) []string {
+	ids := map[string]int{}
+	for i, token := range tokens {
+		ids[token] = i
+	}
+	var words [][]string
+	for _, text := range texts {
+		for _, word := range strings.Fields(strings.ToLower(text)) {
+			var symbols []string
+			for i, r := range word {
+				if i > 0 {
+					symbols = append(symbols, "##"+string(r))
+				} else {
+					symbols = append(symbols, string(r))
+				}
+			}
+			words = append(words, symbols)
+		}
+	}
+	for len(tokens) < size {
+		counts := map[[2]int]int{}
+		for _, w := range words {
+			for i := range len(w) - 1 {
+				counts[[2]int{ids[w[i]], ids[w[i+1]]}]++
+			}
+		}
+		best, most := [2]int{}, 0
+		for p, n := range counts {
+			if n > most || n == most && slices.Compare(p[:], best[:]) < 0 {
+				best, most = p, n
+			}
+		}
+		if most < minFrequency {
+			break
+		}
+		left, right := tokens[best[0]], tokens[best[1]]
+		merged := left + strings.TrimPrefix(right, "##")
+		ids[merged] = len(tokens)
+		tokens = append(tokens, merged)
+		for k, w := range words {
+			var next []string
+			for i := 0; i < len(w); i++ {
+				if i+1 < len(w) && w[i] == left && w[i+1] == right {
+					next = append(next, merged)
+					i++
+				} else {
+					next = append(next, w[i])
+				}
+			}
+			words[k] = next
+		}
+	}
+	return tokens
+}
+
+func TestTrainWordPieceByTheBook(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 60 {
+		var texts []string
+		for range 30 {
+			var text strings.Builder
+			for range 1 + rng.IntN(25) {
+				text.WriteString([]string{"a", "b", " ", "é", "A"}[rng.IntN(5)])
+			}
+			texts = append(texts, strings.ReplaceAll(text.String(), "é", "c"))
+		}
+		cfg := TrainConfig{VocabSize: 11 + rng.IntN(60), MinFrequency: 1 + rng.IntN(3)}
+		tok, err := TrainWordPiece(slices.Values(texts), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := slices.IndexFunc(tok.tokens, func(token string) bool { return token == "##c" }) + 1
+		if got, want := tok.tokens, wordPieceByTheBook(texts, slices.Clone(tok.tokens[:first]), cfg.VocabSize, cfg.MinFrequency); !slices.Equal(got, want) {
+			t.Fatalf("%q %+v:\n%q\nby the book\n%q", texts, cfg, got, want)
+		}
+		dir := t.TempDir()
+		if err := tok.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Load(dir); err != nil || !slices.Equal(again.tokens, tok.tokens) {
+			t.Fatalf("loaded again: %v", err)
+		}
+	}
+	if _, err := TrainWordPiece(slices.Values([]string{"abc"}), TrainConfig{VocabSize: 9}); err == nil || !strings.Contains(err.Error(), "VocabSize 9, the special tokens and the characters alone are 10") {
+		t.Errorf("error %v", err)
+	}
+	tok, err := TrainWordPiece(slices.Values([]string{"Été Été"}), TrainConfig{VocabSize: 50, Cased: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Decode(tok.Encode("Été").IDs); got != "Été" {
+		t.Errorf("cased: %q", got)
 	}
 }

@@ -1,0 +1,123 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// preTokenizer cuts a text into pieces, which it hands to Tokenizer.cut for the next stage. A token never reaches over
+// the end of a piece.
+type preTokenizer interface {
+	split(t *Tokenizer, st *state, v view, stage int)
+}
+
+// byteLevel is ByteLevel: GPT-2's rule, on text whose bytes the model reads one by one.
+type byteLevel struct {
+	AddPrefixSpace bool  `json:"add_prefix_space"`
+	TrimOffsets    bool  `json:"trim_offsets"` // of no effect here
+	UseRegex       *bool `json:"use_regex"`    // false: do not cut
+}
+
+func (b *byteLevel) split(t *Tokenizer, st *state, v view, stage int) {
+	if b.AddPrefixSpace {
+		if v.text[0] != ' ' {
+			v = st.buffers[stage+1].prefixed(v, " ")
+		}
+	}
+	if b.UseRegex != nil && !*b.UseRegex {
+		t.cut(st, v, stage+1)
+		return
+	}
+	d := characters()
+	for start := 0; start < len(v.text); {
+		end := start + piece(d, v.text[start:])
+		t.cut(st, v.slice(start, end), stage+1)
+		start = end
+	}
+}
+
+// metaspace is Metaspace: ▁ for the space, which begins a word.
+type metaspace struct {
+	Replacement    string `json:"replacement"`
+	AddPrefixSpace *bool  `json:"add_prefix_space"` // what older files have for PrependScheme
+	PrependScheme  string `json:"prepend_scheme"`   // always, first or never
+	Split          *bool  `json:"split"`
+}
+
+func (m *metaspace) split(t *Tokenizer, st *state, v view, stage int) {
+	n := &st.buffers[stage+1]
+	first := v.span(0, 1).Start == 0
+	if strings.Contains(v.text, " ") {
+		n.load(v)
+		replacer{" ", m.Replacement}.normalize(n)
+		v = n.view()
+	}
+	if !strings.HasPrefix(v.text, m.Replacement) && (m.PrependScheme == "always" || m.PrependScheme == "first" && first) {
+		v = n.prefixed(v, m.Replacement)
+	}
+	if m.Split != nil && !*m.Split {
+		t.cut(st, v, stage+1)
+		return
+	}
+	for start := 0; start < len(v.text); {
+		_, size := utf8.DecodeRuneInString(v.text[start:])
+		end := len(v.text)
+		if i := strings.Index(v.text[start+size:], m.Replacement); i >= 0 {
+			end = start + size + i
+		}
+		t.cut(st, v.slice(start, end), stage+1)
+		start = end
+	}
+}
+
+// classes cuts where characters of one class meet those of another: what is to drop belongs to no piece, what is lone is
+// a piece of its own, and the other pieces are runs of what is of a word, and of what is not.
+type classes struct{ drop, lone, word class }
+
+// The components of tokenizer.json that are such rules.
+var (
+	bertPreTokenizer = classes{drop: space, lone: punctuation}
+	whitespaceSplit  = classes{drop: space}
+	whitespaceWords  = classes{drop: space, word: wordChar}
+	punctuations     = classes{lone: punctuation}
+)
+
+const (
+	dropped = iota
+	joined
+	others
+	alone
+)
+
+func (rule classes) of(c class) int {
+	switch {
+	case c&rule.drop != 0:
+		return dropped
+	case c&rule.lone != 0:
+		return alone
+	case c&rule.word != 0:
+		return joined
+	}
+	return others
+}
+
+func (rule classes) split(t *Tokenizer, st *state, v view, stage int) {
+	d := characters()
+	text, start, last := v.text, 0, dropped
+	for i := 0; i < len(text); {
+		r, size := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(text[i:])
+		}
+		if a := rule.of(d.class(r)); a != last || a == alone {
+			if last != dropped {
+				t.cut(st, v.slice(start, i), stage+1)
+			}
+			start, last = i, a
+		}
+		i += size
+	}
+	if last != dropped {
+		t.cut(st, v.slice(start, len(text)), stage+1)
+	}
+}
