@@ -7,6 +7,8 @@
 //	muppet convert -model MODEL -out DIR              the same as safetensors, with another head if asked
 //	muppet embed -model MODEL                         embeddings of the lines of the standard input
 //	muppet generate -model MODEL                      what BART writes for each of them
+//	muppet tokenize -tokenizer DIR                    the ids, tokens and offsets of those lines
+//	muppet tokenizer train -out DIR FILE...           a vocabulary learnt from text
 //	muppet bench gemm                                 matrix products beside the peak of the machine
 //	muppet version                                    instruction sets, devices, cores
 package main
@@ -37,6 +39,8 @@ const usage = `usage: muppet COMMAND [flags]
   convert       write a model as a folder with model.safetensors
   embed         embed lines of text
   generate      have a model write an answer to each line of text
+  tokenize      show the tokens of lines of text, or decode them
+  tokenizer     train a tokenizer
   bench gemm    measure matrix products beside the peak of the machine
   version       version, instruction sets, device, cores
 `
@@ -99,6 +103,10 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return embedCommand(ctx, rest, std)
 	case "generate":
 		return generateCommand(ctx, rest, std)
+	case "tokenize":
+		return tokenizeCommand(ctx, rest, std)
+	case "tokenizer":
+		return tokenizerCommand(ctx, rest, std)
 	}
 	simple := map[string]func(io.Writer) error{
 		"version": versionCommand,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/muppet-go/muppet/device/reference" // for MUPPET_DEVICE=reference
 	"github.com/muppet-go/muppet/transformer"
 )
 
