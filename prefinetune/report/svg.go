@@ -90,7 +90,7 @@ func dots(s Start) template.HTML {
 // chart draws a curve; one that is noisy faint, with an exponential average on top.
 // A loss has a dashed line at 1, what uniform predictions cost after scaling.
 func chart(c Curve, width, height int, noisy, loss bool) template.HTML {
-	const left, right, top, bottom = 46, 12, 10, 26
+	const left, right, top, bottom = 56, 12, 10, 26
 	var shown []float64
 	for _, v := range c.Values {
 		if finite(v) {
