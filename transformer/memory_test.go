@@ -112,39 +112,52 @@ func testWarmStep(t *testing.T, scope *autograd.Scope, grads *autograd.Gradients
 	for range 3 {
 		step()
 	}
-	enough := time.Second // for the collections at both ends to count for little
+	window, windows := 1500*time.Millisecond, 5 // long, for the collections at both ends to count for little
 	if testing.Short() {
-		enough = 0
+		window, windows = 0, 1
 	}
-	var before, after runtime.MemStats
-	taken, start, steps := memory.total(), collectorTime(), 0
-	runtime.ReadMemStats(&before)
-	for began := time.Now(); steps < 50 || time.Since(began) < enough; steps++ {
-		step()
+	// The time is that of the clock: beside other programs, a collector that waits for
+	// its turn seems to work. The quietest window says what the steps need.
+	least := 1.0
+	for range windows {
+		var before, after runtime.MemStats
+		taken, start, steps := memory.total(), collectorTime(), 0
+		runtime.ReadMemStats(&before)
+		for began := time.Now(); steps < 50 || time.Since(began) < window; steps++ {
+			step()
+		}
+		runtime.ReadMemStats(&after)
+		if n := memory.total() - taken; n > 0 {
+			t.Errorf("%d warm steps took %d elements from the device", steps, n)
+		}
+		perCall := func(n uint64) float64 { return float64(n) / float64(steps*calls) }
+		objects := perCall(after.Mallocs - before.Mallocs)
+		end := collectorTime()
+		share := (end[0] - start[0]) / (end[1] - start[1])
+		t.Logf("%d calls a step, %.1f objects and %.0f bytes each; the garbage collector took %.3f %% of the time",
+			calls, objects, perCall(after.TotalAlloc-before.TotalAlloc), 100*share)
+		if objects >= 10 {
+			t.Errorf("a warm step makes %.1f objects for each of its %d calls, want fewer than 10", objects, calls)
+		}
+		if least = min(least, share); least <= 0.005 {
+			break
+		}
 	}
-	runtime.ReadMemStats(&after)
-	if n := memory.total() - taken; n > 0 {
-		t.Errorf("%d warm steps took %d elements from the device", steps, n)
-	}
-	perCall := func(n uint64) float64 { return float64(n) / float64(steps*calls) }
-	objects := perCall(after.Mallocs - before.Mallocs)
-	end := collectorTime()
-	share := (end[0] - start[0]) / (end[1] - start[1])
-	t.Logf("%d calls a step, %.1f objects and %.0f bytes each; the garbage collector took %.3f %% of the time",
-		calls, objects, perCall(after.TotalAlloc-before.TotalAlloc), 100*share)
-	if objects >= 10 {
-		t.Errorf("a warm step makes %.1f objects for each of its %d calls, want fewer than 10", objects, calls)
-	}
-	if share > 0.005 && !testing.Short() {
-		t.Errorf("the garbage collector took %.2f %% of the time, want at most 0.5 %%", 100*share)
+	if least > 0.005 && !testing.Short() {
+		t.Errorf("the garbage collector took %.2f %% of the time, want at most 0.5 %%", 100*least)
 	}
 }
 
 // collectorTime collects garbage, which brings the account up to date, and returns the
-// processor's seconds for that since the program began, and all.
+// processor's seconds for that since the program began, but for those that nothing else
+// wanted, and all.
 func collectorTime() [2]float64 {
 	runtime.GC()
-	samples := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}}
+	samples := []metrics.Sample{
+		{Name: "/cpu/classes/gc/total:cpu-seconds"},
+		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
+		{Name: "/cpu/classes/total:cpu-seconds"},
+	}
 	metrics.Read(samples)
-	return [2]float64{samples[0].Value.Float64(), samples[1].Value.Float64()}
+	return [2]float64{samples[0].Value.Float64() - samples[1].Value.Float64(), samples[2].Value.Float64()}
 }
