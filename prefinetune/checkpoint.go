@@ -15,6 +15,7 @@ import (
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/file"
 	"github.com/muppet-go/muppet/nn"
+	"github.com/muppet-go/muppet/optim"
 	"github.com/muppet-go/muppet/simd"
 )
 
@@ -50,8 +51,26 @@ const (
 
 // save writes a checkpoint and removes all but the newest.
 func (t *Trainer) save() error {
-	dir := filepath.Join(t.cfg.Out, checkpointsDir)
-	name := fmt.Sprintf("step-%06d", t.step)
+	_, steps := t.opt.State()
+	s := state{
+		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, tally: t.tally,
+		MetricsBytes: t.log.size, Machine: thisMachine(),
+	}
+	if err := t.log.sync(); err != nil { // the state refers to its length
+		return err
+	}
+	if err := writeCheckpoint(t.cfg.Out, t.step, t.model, t.opt, s); err != nil {
+		return err
+	}
+	t.saved = t.step
+	return removeOld(t.cfg.Out)
+}
+
+// writeCheckpoint writes a checkpoint of a step: the model's and the optimiser's tensors, and
+// whatever state is.
+func writeCheckpoint(out string, step int, model any, opt *optim.Optimizer, state any) error {
+	dir := filepath.Join(out, checkpointsDir)
+	name := fmt.Sprintf("step-%06d", step)
 	temporary := filepath.Join(dir, ".writing-"+name)
 	if err := os.RemoveAll(temporary); err != nil {
 		return err
@@ -59,21 +78,14 @@ func (t *Trainer) save() error {
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return err
 	}
-	moments, steps := t.opt.State()
-	if err := nn.Save(filepath.Join(temporary, "model.safetensors"), t.model); err != nil {
+	if err := nn.Save(filepath.Join(temporary, "model.safetensors"), model); err != nil {
 		return err
 	}
+	moments, _ := opt.State()
 	if err := nn.SaveEntries(filepath.Join(temporary, "optimizer.safetensors"), moments); err != nil {
 		return err
 	}
-	s := state{
-		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, tally: t.tally,
-		MetricsBytes: t.log.size, Machine: thisMachine(),
-	}
-	if err := writeJSON(filepath.Join(temporary, "state.json"), s); err != nil {
-		return err
-	}
-	if err := t.log.sync(); err != nil { // the state refers to its length
+	if err := writeJSON(filepath.Join(temporary, "state.json"), state); err != nil {
 		return err
 	}
 	final := filepath.Join(dir, name)
@@ -83,20 +95,29 @@ func (t *Trainer) save() error {
 	if err := os.Rename(temporary, final); err != nil {
 		return err
 	}
-	if err := file.SyncFolder(dir); err != nil {
-		return err
-	}
-	t.saved = t.step
-	return t.removeOld()
+	return file.SyncFolder(dir)
 }
 
-func (t *Trainer) removeOld() error {
-	names, err := listCheckpoints(t.cfg.Out)
+// readCheckpoint reads the tensors of a checkpoint back, with the optimiser's steps from
+// its state.
+func readCheckpoint(dir string, model any, opt *optim.Optimizer, steps map[string]int) error {
+	if err := nn.Load(filepath.Join(dir, "model.safetensors"), model); err != nil {
+		return err
+	}
+	moments, _ := opt.State()
+	if err := nn.LoadEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
+		return err
+	}
+	return opt.SetSteps(steps)
+}
+
+func removeOld(out string) error {
+	names, err := listCheckpoints(out)
 	if err != nil {
 		return err
 	}
 	for _, name := range names[:max(0, len(names)-keepLast)] {
-		if err := os.RemoveAll(filepath.Join(t.cfg.Out, checkpointsDir, name)); err != nil {
+		if err := os.RemoveAll(filepath.Join(out, checkpointsDir, name)); err != nil {
 			return err
 		}
 	}
@@ -142,14 +163,7 @@ func (t *Trainer) restore() (warning string, err error) {
 	if len(s.Sampled) != len(t.tasks) || s.Step < 0 || s.Step > t.cfg.Steps || !t.sampler.seekable(s.Sampler) {
 		return fail(fmt.Errorf("state.json does not fit the run: step %d, %d tasks, sampler at %+v", s.Step, len(s.Sampled), s.Sampler))
 	}
-	if err := nn.Load(filepath.Join(dir, "model.safetensors"), t.model); err != nil {
-		return fail(err)
-	}
-	moments, _ := t.opt.State()
-	if err := nn.LoadEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
-		return fail(err)
-	}
-	if err := t.opt.SetSteps(s.OptimizerSteps); err != nil {
+	if err := readCheckpoint(dir, t.model, t.opt, s.OptimizerSteps); err != nil {
 		return fail(err)
 	}
 	t.step, t.saved, t.tally = s.Step, s.Step, s.tally
@@ -157,11 +171,17 @@ func (t *Trainer) restore() (warning string, err error) {
 	if err := t.log.truncate(s.MetricsBytes); err != nil {
 		return "", fmt.Errorf("prefinetune: cannot resume from %s: %w", dir, err)
 	}
-	if now := thisMachine(); now != s.Machine {
-		warning = fmt.Sprintf("this checkpoint was written on device %s with %s kernels on %s; on device %s with %s kernels on %s results differ in the last bits",
-			s.Machine.Device, s.Machine.SIMD, s.Machine.Arch, now.Device, now.SIMD, now.Arch)
+	return s.Machine.warning(), nil
+}
+
+// warning says that a checkpoint of the machine m may go on in other bits here.
+func (m machine) warning() string {
+	now := thisMachine()
+	if now == m {
+		return ""
 	}
-	return warning, nil
+	return fmt.Sprintf("this checkpoint was written on device %s with %s kernels on %s; on device %s with %s kernels on %s results differ in the last bits",
+		m.Device, m.SIMD, m.Arch, now.Device, now.SIMD, now.Arch)
 }
 
 // writeJSON writes a file whole: under another name, synced, renamed.

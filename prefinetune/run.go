@@ -69,12 +69,18 @@ func hashParameters(model any) string {
 
 // claim makes sure that the Out folder is this run's: empty, or begun by it.
 func (t *Trainer) claim() error {
-	path := filepath.Join(t.cfg.Out, "run.json")
 	mine := t.identity()
 	var its identity
-	switch err := readJSON(path, &its); {
+	return claim(t.cfg.Out, mine, &its, func() []string { return mine.compare(its) })
+}
+
+// claim makes sure that a folder is a run's whose identity is mine: empty, or begun by it. It
+// reads what the folder says into its, and asks for the differences.
+func claim(out string, mine, its any, differences func() []string) error {
+	path := filepath.Join(out, "run.json")
+	switch err := readJSON(path, its); {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := t.checkEmpty(); err != nil {
+		if err := checkEmpty(out); err != nil {
 			return err
 		}
 		if err := writeJSON(path, mine); err != nil {
@@ -84,21 +90,21 @@ func (t *Trainer) claim() error {
 	case err != nil:
 		return fmt.Errorf("prefinetune: %w", err)
 	}
-	if differences := mine.compare(its); differences != nil {
-		return fmt.Errorf("prefinetune: %s holds another run (%s); choose another folder, or repeat that run's settings to resume it", t.cfg.Out, strings.Join(differences, ", "))
+	if d := differences(); d != nil {
+		return fmt.Errorf("prefinetune: %s holds another run (%s); choose another folder, or repeat that run's settings to resume it", out, strings.Join(d, ", "))
 	}
 	return nil
 }
 
 // checkEmpty refuses a folder with files that no run here wrote.
-func (t *Trainer) checkEmpty() error {
-	entries, err := os.ReadDir(t.cfg.Out)
+func checkEmpty(out string) error {
+	entries, err := os.ReadDir(out)
 	if err != nil {
 		return fmt.Errorf("prefinetune: %w", err)
 	}
 	for _, e := range entries {
 		if e.Name() == checkpointsDir || e.Name() == "metrics.jsonl" || e.Name() == "report.html" || e.Name() == "model" {
-			return fmt.Errorf("prefinetune: %s has %s but no run.json: not a folder to write a run to", t.cfg.Out, e.Name())
+			return fmt.Errorf("prefinetune: %s has %s but no run.json: not a folder to write a run to", out, e.Name())
 		}
 	}
 	return nil
