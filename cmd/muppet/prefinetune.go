@@ -215,7 +215,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	}
 	printCounts(stdout, trainer.Counts(), f.cfg, f.dryRun)
 	if f.dryRun {
-		overlaps, err := task.Overlaps(tasks)
+		overlaps, err := task.Overlaps(tasks, nil)
 		if err == nil {
 			printOverlaps(stdout, overlaps)
 		}

@@ -30,8 +30,11 @@ const (
 // of at least 12 words, such as a passage; targets and answers are not compared. What is kept of a text is a hash of 64 bits: two that
 // differ count as the same once in 10¹⁹ pairs.
 //
-// The overlaps come in the order of the training tasks, then of the dev tasks.
-func Overlaps(tasks []*Task) ([]Overlap, error) { return overlaps(tasks, maxDevTexts) }
+// The overlaps come in the order of the training tasks, then of the dev tasks. What
+// bad is for is said at Each.
+func Overlaps(tasks []*Task, bad func(error) error) ([]Overlap, error) {
+	return overlaps(tasks, bad, maxDevTexts)
+}
 
 // A devText is a text of a dev example.
 type devText struct {
@@ -39,7 +42,7 @@ type devText struct {
 	example int // number among all dev examples
 }
 
-func overlaps(tasks []*Task, most int) ([]Overlap, error) {
+func overlaps(tasks []*Task, bad func(error) error, most int) ([]Overlap, error) {
 	var texts []devText
 	first := make([]int, len(tasks)+1) // the number of each task's first dev example
 	var places []string
@@ -53,7 +56,7 @@ func overlaps(tasks []*Task, most int) ([]Overlap, error) {
 				return fmt.Errorf("%s: more than %d texts to compare with in the dev splits", e.Where, most)
 			}
 			return nil
-		}, nil)
+		}, bad)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +94,7 @@ func overlaps(tasks []*Task, most int) ([]Overlap, error) {
 				}
 			}
 			return nil
-		}, nil)
+		}, bad)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func TestOverlaps(t *testing.T) {
 		"train": {{Context: "one", Choices: []string{"two", "three"}, Where: "c:1"}, {Context: "!", Choices: []string{"?", "-"}, Where: "c:2"}},
 		"dev":   {{Context: "one", Choices: []string{"two", "four"}, Where: "c:3"}},
 	}}
-	found, err := Overlaps([]*Task{a, b, c})
+	found, err := Overlaps([]*Task{a, b, c}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestOverlaps(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	_, err = overlaps([]*Task{a, b, c}, 3)
+	_, err = overlaps([]*Task{a, b, c}, nil, 3)
 	wantError(t, err, "b:4", "more than 3 texts")
 }
 
@@ -55,7 +55,10 @@ func TestOverlapsOfBadFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Overlaps(tasks)
+		_, err = Overlaps(tasks, nil)
 		wantError(t, err, split+":1", "UTF-8")
+		if found, err := Overlaps(tasks, SkipBad); err != nil || len(found) != 0 {
+			t.Errorf("%s: with its bad record skipped: %v, %v", split, found, err)
+		}
 	}
 }

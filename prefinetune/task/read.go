@@ -51,7 +51,9 @@ func (t *Task) Files(split string) []string {
 // Each calls yield for the examples of a split, one after the other, as Read
 // would return them, and ends with the first error. With bad it does not end
 // where a record alone is wrong: bad gets the error that Read would return, and
-// the next record is read.
+// the next record is read. What leaves in doubt where the next record begins, or what
+// its columns are, ends it all the same: a broken header, a quote that was left open, a JSON
+// or Parquet file that is no such file.
 func (t *Task) Each(split string, yield func(Example) error, bad func(error) error) error {
 	if t.Examples != nil {
 		for _, e := range t.Examples[split] {
@@ -86,6 +88,9 @@ func (t *Task) Each(split string, yield func(Example) error, bad func(error) err
 type badRecord struct{ error }
 
 func (b badRecord) Unwrap() error { return b.error }
+
+// SkipBad is for Each: records that alone are wrong are passed over.
+func SkipBad(error) error { return nil }
 
 // convert makes examples of records.
 func (t *Task) convert(records recordReader, yield func(Example) error, bad func(error) error) error {

@@ -280,7 +280,8 @@ type table struct {
 	header  bool // still to come
 }
 
-// row returns nil for a header.
+// row returns nil for a header. Of errors, those of a header are no badRecord: what the
+// columns are would be a guess.
 func (t *table) row(fields []string) (any, error) {
 	if t.header {
 		t.header = false
@@ -305,13 +306,21 @@ func (t *table) row(fields []string) (any, error) {
 		return record, nil
 	}
 	if len(fields) != len(t.columns) {
-		return nil, fmt.Errorf("%d columns where %d are declared", len(fields), len(t.columns))
+		return nil, badRecord{fmt.Errorf("%d columns where %d are declared", len(fields), len(t.columns))}
 	}
 	record := make(map[string]any, len(fields))
 	for i, f := range fields {
 		record[t.columns[i]] = f
 	}
 	return record, nil
+}
+
+// bad marks an error in a row's bytes as one of this row alone, unless it is the header.
+func (t *table) bad(err error) error {
+	if t.header {
+		return err
+	}
+	return badRecord{err}
 }
 
 // A tsvReader yields lines split at tabs. Quotes mean nothing.
@@ -328,11 +337,11 @@ func (t *tsvReader) next() (any, string, error) {
 		}
 		text, err := t.lines.decode(line)
 		if err != nil {
-			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
+			return nil, where, t.table.bad(fmt.Errorf("%s: %w", where, err))
 		}
 		record, err := t.table.row(strings.Split(text, "\t"))
 		if err != nil {
-			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
+			return nil, where, fmt.Errorf("%s: %w", where, err)
 		}
 		if record != nil {
 			return record, where, nil
@@ -367,7 +376,14 @@ func (c *csvReader) next() (any, string, error) {
 		switch {
 		case errors.As(err, &syntax):
 			where := c.line(syntax.StartLine)
-			return nil, where, fmt.Errorf("%s: line %d, column %d: %w", where, syntax.Line, syntax.Column, syntax.Err)
+			err = fmt.Errorf("%s: line %d, column %d: %w", where, syntax.Line, syntax.Column, syntax.Err)
+			// The reader goes on with the next line. Where the record began on this one, that is
+			// the next record; behind a quote that opened further up, it may be anything.
+			if syntax.Line == syntax.StartLine {
+				c.last = syntax.Line
+				err = c.table.bad(err)
+			}
+			return nil, where, err
 		case errors.Is(err, errTooLong):
 			return nil, c.path, fmt.Errorf("%s: the record after line %d is longer than %d bytes (a quote left open?)", c.path, c.last, c.maxBytes)
 		case err != nil:
@@ -378,12 +394,12 @@ func (c *csvReader) next() (any, string, error) {
 		for i := range fields {
 			if fields[i], err = c.decode([]byte(fields[i])); err != nil {
 				n, _ := c.rows.FieldPos(i)
-				return nil, where, badRecord{fmt.Errorf("%s: %w", c.line(n), err)}
+				return nil, where, c.table.bad(fmt.Errorf("%s: %w", c.line(n), err))
 			}
 		}
 		record, err := c.table.row(fields)
 		if err != nil {
-			return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
+			return nil, where, fmt.Errorf("%s: %w", where, err)
 		}
 		if record != nil {
 			return record, where, nil

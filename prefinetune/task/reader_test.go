@@ -2,9 +2,11 @@ package task
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -186,8 +188,55 @@ func TestHeaderPerSplit(t *testing.T) {
 	}
 }
 
+// TestOneInAMillion has a malformed row at the end of a large file. It is named, and
+// reading takes no more memory for the rows before it.
+func TestOneInAMillion(t *testing.T) {
+	for _, c := range []struct {
+		format         string
+		rows           int
+		head, row, bad string
+		want           string
+	}{
+		{"jsonl", 1_000_000, "", `{"t": "a text"}`, `{"t": 7}`, "train:1000000: example: text: must be a string, not 7"},
+		{"tsv", 100_000, "t\tu\n", "a text\tb", "a text", "train:100001: 1 columns where 2 are declared"},
+	} {
+		rows, format := c.rows, c.format
+		if testing.Short() && rows > 100_000 {
+			continue
+		}
+		data := c.head + strings.Repeat(c.row+"\n", rows-1) + c.bad + "\n" + c.row + "\n"
+		dir := write(t, "t.yaml", edit("format", "format: "+format+"\n", "example", "example: '{text: .t, label: \"no\"}'\n"), "train", data, "dev", data[:100])
+		tasks, err := Load(dir, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bad []error
+		good, most := 0, uint64(0)
+		err = tasks[0].Each("train", func(Example) error {
+			if good++; good%(rows/10) == 0 {
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+			return nil
+		}, func(err error) error {
+			bad = append(bad, err)
+			return nil
+		})
+		if err != nil || good != rows || len(bad) != 1 {
+			t.Fatalf("%s: %d examples, %d bad records, %v", format, good, len(bad), err)
+		}
+		wantError(t, bad[0], c.want)
+		if limit := uint64(len(data)) + 16<<20; most > limit { // the test itself holds the data
+			t.Errorf("%s: %d bytes in use while reading, want at most %d", format, most, limit)
+		}
+		runtime.KeepAlive(data)
+	}
+}
+
 // FuzzReaders requires that any bytes give records or an error, with text that
-// is valid UTF-8.
+// is valid UTF-8, and that a reader goes on behind what is one record's error.
 func FuzzReaders(f *testing.F) {
 	for _, c := range readCases {
 		if len(c.in) < 1<<12 {
@@ -205,6 +254,18 @@ func FuzzReaders(f *testing.F) {
 					t.Errorf("%s: a record has no place", format)
 				}
 				checkUTF8(t, v)
+			}
+			s := source{path: "f", format: format, latin1: latin1, header: header, maxBytes: 1 << 12}
+			s.records, _ = compile(".data[]")
+			for r, n := s.read(bytes.NewReader(in)), 0; ; n++ {
+				_, _, err := r.next()
+				var one badRecord
+				if err != nil && !errors.As(err, &one) {
+					break
+				}
+				if n > len(in) {
+					t.Fatalf("%s: more than %d records, good and bad, of %d bytes", format, n, len(in))
+				}
 			}
 		}
 	})

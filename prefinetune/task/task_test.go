@@ -332,8 +332,8 @@ func TestEachGoesOn(t *testing.T) {
 			"text\tlabel\na\tyes\nb\nc\tno\td\n\tyes\ne\tno\n",
 			[]string{"a", "e"}, []string{"train:3: 1 columns", "train:4: 3 columns", "train:5: example: text: is empty"}},
 		{"csv", edit("format", "format: csv\n", "example", example),
-			"text,label\na,yes\nb\nc\xff,no\ne,no\n",
-			[]string{"a", "e"}, []string{"train:3: 1 columns", "train:4: not valid UTF-8"}},
+			"text,label\na,yes\nb\nc\xff,no\n\"d\"x,no\n\"e\n\",no\nf\"f,no\ng,no\n\"h,no",
+			[]string{"a", "e\n", "g"}, []string{"train:3: 1 columns", "train:4: not valid UTF-8", `train:5: line 5, column 3: extraneous`, "train:8: line 8, column 2: bare", "train:10: line 10, column"}},
 		{"half a record's examples", edit("example", "example: 'split(\" \")[] | {text: ., label: \"yes\"}'\n"),
 			"a b\nc  d\ne\n", []string{"a", "b", "e"}, []string{"train:2: example: text: is empty"}},
 		{"parallel", edit("files", "files: {train: {a: train, b: train}, dev: {a: dev, b: dev}}\n", "format", "format: {a: text, b: jsonl}\n", "example", "example: '{text: .a, label: .b.label}'\n"),
@@ -378,10 +378,14 @@ func TestEachEnds(t *testing.T) {
 	defer func(d time.Duration) { timeLimit = d }(timeLimit)
 	timeLimit = 50 * time.Millisecond
 	for name, file := range map[string]string{
-		"endless program": edit("example", "example: 'def f: f; f'\n"),
-		"open quote":      edit("format", "format: csv\n"),
+		"endless program":    edit("example", "example: 'def f: f; f'\n"),
+		"open quote":         edit("format", "format: csv\n", "", "columns: [t]\n", "", "header: false\n"),
+		"column named twice": edit("format", "format: csv\n"),
+		"header not UTF-8":   edit("format", "format: tsv\n"),
+		"quote in a header":  edit("format", "format: csv\n"),
 	} {
-		dir := write(t, "t.yaml", file, "train", "a\nb\n\"c", "dev", "a\n")
+		first := map[string]string{"column named twice": "a,a", "header not UTF-8": "\xff", "quote in a header": "a\"b"}[name]
+		dir := write(t, "t.yaml", file, "train", first+"\na\nb\n\"c\nd\n", "dev", "a\n")
 		tasks, err := Load(dir, filepath.Join(dir, "t.yaml"))
 		if err != nil {
 			t.Fatal(err)
