@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/muppet-go/muppet/autograd"
-	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
 )
@@ -44,9 +42,9 @@ example: '{text: .text, label: .label}'
 		if err != nil {
 			return err
 		}
-		e, tok, _, cfg := small(t, out)
+		m, _, cfg := small(t, out)
 		cfg.Steps, cfg.CheckpointEvery = 4, 2
-		tr, err := New(e, tok, tasks, cfg)
+		tr, err := New(m, tasks, cfg)
 		if err != nil {
 			return err
 		}
@@ -120,12 +118,10 @@ func checkpointBytes(t *testing.T, out string) []byte {
 }
 
 func TestBadStart(t *testing.T) {
-	e, tok, _, _ := small(t, "")
+	m, _, _ := small(t, "")
 	// load saves a good encoder, spoils the folder and loads it.
 	load := func(spoil func(dir string)) error {
 		dir := t.TempDir()
-		m := transformer.NewModel(e, transformer.Bare, device.Key{})
-		m.Tokenizer = tok
 		if err := m.Save(dir); err != nil {
 			t.Fatal(err)
 		}
@@ -194,38 +190,41 @@ func TestBadStart(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	e, tok, tasks, good := small(t, "")
-	narrow := e.Config
+	m, tasks, good := small(t, "")
+	narrow := m.Config
 	narrow.VocabSize = 400
+	mute := *m
+	mute.Tokenizer = nil
 	for _, c := range []struct {
-		what    string
-		encoder *transformer.Encoder
-		tasks   []*task.Task
-		change  func(*Config)
-		names   []string
+		what   string
+		model  *transformer.Model
+		tasks  []*task.Task
+		change func(*Config)
+		names  []string
 	}{
-		{"no tasks", e, nil, nil, []string{"no tasks"}},
-		{"one name twice", e, append(tasks[:2:2], tasks[1]), nil, []string{"two tasks are named " + tasks[1].Name}},
-		{"too small a vocabulary", transformer.NewEncoder(narrow, autograd.NewKey(1)), tasks, nil, []string{"500 tokens", "vocab_size", "400"}},
-		{"longer than the positions", e, tasks, func(c *Config) { c.MaxLength = 513 }, []string{"513", "512"}},
-		{"longer than a batch", e, tasks, func(c *Config) { c.MaxLength = 400; c.TokensPerBatch = 300 }, []string{"400", "300"}},
-		{"short sequences", e, tasks, func(c *Config) { c.MaxLength = 3 }, []string{"at most 3 tokens"}},
-		{"negative length", e, tasks, func(c *Config) { c.MaxLength = -1 }, []string{"MaxLength is -1"}},
-		{"negative steps", e, tasks, func(c *Config) { c.Steps = -5 }, []string{"Steps is -5"}},
-		{"endless steps", e, tasks, func(c *Config) { c.Steps = math.MaxInt }, []string{"Steps is "}},
-		{"negative budget", e, tasks, func(c *Config) { c.TokensPerBatch = -1 }, []string{"TokensPerBatch is -1"}},
-		{"negative interval", e, tasks, func(c *Config) { c.CheckpointEvery = -1 }, []string{"CheckpointEvery is -1"}},
-		{"no number", e, tasks, func(c *Config) { c.LR = math.NaN() }, []string{"LR is NaN"}},
-		{"infinite rate", e, tasks, func(c *Config) { c.LR = math.Inf(1) }, []string{"LR is +Inf"}},
-		{"negative rate", e, tasks, func(c *Config) { c.LR = -1 }, []string{"LR is -1"}},
-		{"no decay", e, tasks, func(c *Config) { c.WeightDecay = math.NaN() }, []string{"WeightDecay is NaN"}},
-		{"no clipping", e, tasks, func(c *Config) { c.ClipNorm = math.Inf(-1) }, []string{"ClipNorm is -Inf"}},
+		{"no tasks", m, nil, nil, []string{"no tasks"}},
+		{"one name twice", m, append(tasks[:2:2], tasks[1]), nil, []string{"two tasks are named " + tasks[1].Name}},
+		{"too small a vocabulary", bare(narrow, m.Tokenizer), tasks, nil, []string{"500 tokens", "vocab_size", "400"}},
+		{"no tokenizer", &mute, tasks, nil, []string{"no tokenizer"}},
+		{"longer than the positions", m, tasks, func(c *Config) { c.MaxLength = 513 }, []string{"513", "512"}},
+		{"longer than a batch", m, tasks, func(c *Config) { c.MaxLength = 400; c.TokensPerBatch = 300 }, []string{"400", "300"}},
+		{"short sequences", m, tasks, func(c *Config) { c.MaxLength = 3 }, []string{"at most 3 tokens"}},
+		{"negative length", m, tasks, func(c *Config) { c.MaxLength = -1 }, []string{"MaxLength is -1"}},
+		{"negative steps", m, tasks, func(c *Config) { c.Steps = -5 }, []string{"Steps is -5"}},
+		{"endless steps", m, tasks, func(c *Config) { c.Steps = math.MaxInt }, []string{"Steps is "}},
+		{"negative budget", m, tasks, func(c *Config) { c.TokensPerBatch = -1 }, []string{"TokensPerBatch is -1"}},
+		{"negative interval", m, tasks, func(c *Config) { c.CheckpointEvery = -1 }, []string{"CheckpointEvery is -1"}},
+		{"no number", m, tasks, func(c *Config) { c.LR = math.NaN() }, []string{"LR is NaN"}},
+		{"infinite rate", m, tasks, func(c *Config) { c.LR = math.Inf(1) }, []string{"LR is +Inf"}},
+		{"negative rate", m, tasks, func(c *Config) { c.LR = -1 }, []string{"LR is -1"}},
+		{"no decay", m, tasks, func(c *Config) { c.WeightDecay = math.NaN() }, []string{"WeightDecay is NaN"}},
+		{"no clipping", m, tasks, func(c *Config) { c.ClipNorm = math.Inf(-1) }, []string{"ClipNorm is -Inf"}},
 	} {
 		cfg := good
 		if c.change != nil {
 			c.change(&cfg)
 		}
-		_, err := New(c.encoder, tok, c.tasks, cfg)
+		_, err := New(c.model, c.tasks, cfg)
 		mustName(t, c.what, err, c.names...)
 	}
 }

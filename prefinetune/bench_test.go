@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/transformer"
 )
 
@@ -13,11 +12,12 @@ import (
 func BenchmarkStep(b *testing.B) {
 	for _, size := range []struct{ layers, hidden, tokens int }{{2, 128, 2048}, {2, 768, 2048}} {
 		b.Run(fmt.Sprintf("%dx%d", size.layers, size.hidden), func(b *testing.B) {
-			_, tok, tasks, cfg := small(b, "")
+			m, tasks, cfg := small(b, "")
+			tok := m.Tokenizer
 			cfg.Steps, cfg.TokensPerBatch = 1_000_000_000, size.tokens
 			c := transformer.NewConfig(tok.VocabSize(), size.layers, size.hidden)
 			c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
-			tr, err := New(transformer.NewEncoder(c, autograd.NewKey(5)), tok, tasks, cfg)
+			tr, err := New(bare(c, tok), tasks, cfg)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -65,7 +65,7 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 			examples[i].start, examples[i].end = e.Start, e.End
 		}
 	}
-	m := NewModel(transformer.NewEncoder(c.Config, autograd.NewKey(1)), tasks, autograd.NewKey(2))
+	m := NewModel(bare(c.Config, nil), tasks, autograd.NewKey(2))
 	if err := nn.Load("testdata/curve.safetensors", m); err != nil {
 		t.Fatal(err)
 	}

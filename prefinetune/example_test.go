@@ -21,9 +21,10 @@ func Example() {
 	}
 	config := transformer.NewConfig(tok.VocabSize(), 1, 32)
 	config.PadTokenID, config.BOSTokenID, config.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
-	encoder := transformer.NewEncoder(config, autograd.NewKey(1))
+	model := transformer.NewModel(transformer.NewEncoder(config, autograd.NewKey(1)), transformer.Bare, autograd.NewKey(2))
+	model.Tokenizer = tok
 
-	trainer, err := prefinetune.New(encoder, tok, suite.Tasks(1), prefinetune.Config{
+	trainer, err := prefinetune.New(model, suite.Tasks(1), prefinetune.Config{
 		Steps: 5, TokensPerBatch: 512, MaxLength: 128, LR: 1e-3, Seed: 1,
 		Progress: func(p prefinetune.Progress) { fmt.Printf("step %d of %d\n", p.Step, p.Steps) },
 	})

@@ -4,31 +4,27 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/muppet-go/muppet/autograd"
-	"github.com/muppet-go/muppet/device"
-	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
-	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
-// A Start is an encoder to fine-tune from.
+// A Start is a model to fine-tune from.
 type Start struct {
-	Name    string
-	Encoder *transformer.Encoder
+	Name  string
+	Model *transformer.Model
 }
 
 // FewShot fine-tunes every start on a task, once for each seed, and scores it on the
 // task's dev examples. A seed decides the new head and the order of the examples, alike
 // for all starts. The starts themselves are not changed.
-func FewShot(ctx context.Context, starts []Start, tok *tokenizer.Tokenizer, t *task.Task, cfg Config, seeds []uint64) ([]report.FewShot, error) {
+func FewShot(ctx context.Context, starts []Start, t *task.Task, cfg Config, seeds []uint64) ([]report.FewShot, error) {
 	var results []report.FewShot
 	for _, start := range starts {
 		for _, seed := range seeds {
 			cfg.Seed, cfg.Out = seed, ""
-			tr, err := New(CopyEncoder(start.Encoder), tok, []*task.Task{t}, cfg)
+			tr, err := New(start.Model.Clone(), []*task.Task{t}, cfg)
 			if err != nil {
 				return nil, err
 			}
@@ -46,15 +42,4 @@ func FewShot(ctx context.Context, starts []Start, tok *tokenizer.Tokenizer, t *t
 		}
 	}
 	return results, nil
-}
-
-// CopyEncoder returns an encoder with a copy of e's weights.
-func CopyEncoder(e *transformer.Encoder) *transformer.Encoder {
-	c := transformer.NewEncoder(e.Config, device.Key{})
-	from := nn.Parameters(e)
-	for i, p := range nn.Parameters(c) {
-		values := from[i].Tensor.Float32s()
-		autograd.Mutate(func(dst ...device.Slice) { p.Tensor.Device().Write(dst[0], values) }, p.Tensor)
-	}
-	return c
 }

@@ -10,12 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/baseline"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/task"
-	"github.com/muppet-go/muppet/transformer"
 )
 
 // Result is what a run came to.
@@ -52,9 +50,7 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 		return nil, fmt.Errorf("prefinetune: report: %w", err)
 	}
 	model := filepath.Join(t.cfg.Out, "model")
-	encoder := transformer.NewModel(t.model.Encoder, transformer.Bare, device.Key{})
-	encoder.Tokenizer = t.tok
-	if err := encoder.Save(model); err != nil {
+	if err := t.model.Base().Save(model); err != nil {
 		return nil, err
 	}
 	page := filepath.Join(t.cfg.Out, "report.html")
@@ -98,7 +94,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 			beaten++
 		}
 	}
-	c, e := t.cfg, t.model.Encoder.Config
+	c, e := t.cfg, t.model.base.Config
 	rep := &report.Report{
 		Name: "MUPPET pre-finetuning",
 		Dev:  r.Scores,

@@ -6,34 +6,52 @@ import (
 	"github.com/muppet-go/muppet/transformer"
 )
 
-// Model is an encoder with the heads of a set of tasks: one for each classification
-// task, one shared by all ranking tasks, one shared by all span tasks.
+// Model is an encoder, or BART's encoder and decoder, with the heads of a set of tasks: one
+// for each classification task, one shared by all ranking tasks, one shared by all span
+// tasks.
 type Model struct {
-	Encoder     *transformer.Encoder                       `name:"roberta"`
+	Encoder     *transformer.Encoder                       `name:"roberta"` // RoBERTa's and BERT's, else nil
+	Bart        *transformer.Bart                          `name:"model"`   // BART, else nil
+	LM          *transformer.LMHead                        `name:""`        // BART's, if its checkpoint had one
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
 
+	base     *transformer.Model
 	spectral bool // the heads' last layers are normalised: see R3F
 }
 
-// NewModel returns the encoder with fresh heads for the tasks.
-func NewModel(encoder *transformer.Encoder, tasks []*task.Task, key device.Key) *Model {
-	m := &Model{Encoder: encoder, Classifiers: map[string]*transformer.ClassificationHead{}}
-	c := encoder.Config
+// NewModel returns m, whose weights it shares and whose own head it leaves out, with
+// fresh heads for the tasks.
+func NewModel(m *transformer.Model, tasks []*task.Task, key device.Key) *Model {
+	model := &Model{Encoder: m.Encoder, Bart: m.Bart, LM: m.LM, Classifiers: map[string]*transformer.ClassificationHead{}}
+	switch {
+	case m.LM != nil:
+		model.base = m
+	case m.Bart != nil:
+		model.base = transformer.NewBartModel(m.Bart, transformer.Bare, device.Key{})
+	default:
+		model.base = transformer.NewModel(m.Encoder, transformer.Bare, device.Key{})
+	}
+	model.base.Tokenizer = m.Tokenizer
+	c := model.base.Config
 	for _, t := range tasks {
 		switch t.Family {
 		case task.Classification:
-			m.Classifiers[t.Name] = transformer.NewClassificationHead(c, len(t.Labels), key.Fold("classifier").Fold(t.Name))
+			model.Classifiers[t.Name] = transformer.NewClassificationHead(c, len(t.Labels), key.Fold("classifier").Fold(t.Name))
 		case task.Commonsense:
-			if m.Ranking == nil {
-				m.Ranking = transformer.NewClassificationHead(c, 1, key.Fold("ranking"))
+			if model.Ranking == nil {
+				model.Ranking = transformer.NewClassificationHead(c, 1, key.Fold("ranking"))
 			}
 		case task.MRC:
-			if m.Span == nil {
-				m.Span = transformer.NewSpanHead(c, key.Fold("span"))
+			if model.Span == nil {
+				model.Span = transformer.NewSpanHead(c, key.Fold("span"))
 			}
 		}
 	}
-	return m
+	return model
 }
+
+// Base returns the model without the heads of the tasks, sharing its weights: what is saved
+// as a checkpoint of its own, or fine-tuned on other tasks.
+func (m *Model) Base() *transformer.Model { return m.base }

@@ -51,7 +51,7 @@ func recipes(tasks []*task.Task) map[string]func(*Config) {
 
 // TestRecipesResume stops in the middle of each strategy and goes on, to the same bits.
 func TestRecipesResume(t *testing.T) {
-	_, _, tasks, _ := small(t, "")
+	_, tasks, _ := small(t, "")
 	seen := map[string]string{}
 	for name, change := range recipes(tasks) {
 		whole := newTrainer(t, "", change)
@@ -94,7 +94,7 @@ func TestRecipesResume(t *testing.T) {
 
 // TestSeekable asks samplers for places where none can have been.
 func TestSeekable(t *testing.T) {
-	_, _, tasks, _ := small(t, "")
+	_, tasks, _ := small(t, "")
 	all := recipes(tasks)
 	all["the paper's"] = nil
 	for name, change := range all {
@@ -122,7 +122,7 @@ func TestPassesDiffer(t *testing.T) {
 
 // TestMix deals whole passes by each strategy and way of sampling.
 func TestMix(t *testing.T) {
-	_, _, tasks, _ := small(t, "")
+	_, tasks, _ := small(t, "")
 	ways := map[string]func(*Config){
 		"natural":     func(*Config) {},
 		"temperature": func(c *Config) { c.Temperature = 3 },
@@ -227,12 +227,12 @@ func TestAccumulation(t *testing.T) {
 		func(*Config) {},
 		func(c *Config) { c.Mean, c.Scaling = "tasks", "none" },
 	} {
-		e, tok, tasks, cfg := small(t, "")
-		e.Config.HiddenDropout, e.Config.AttentionDropout = 0, 0
+		m, tasks, cfg := small(t, "")
+		m.Encoder.Config.HiddenDropout, m.Encoder.Config.AttentionDropout = 0, 0
 		cfg.Accumulate = 2
 		change(&cfg)
 		cfg.LossWeights = map[string]float64{tasks[0].Name: 3}
-		tr, err := New(e, tok, tasks, cfg)
+		tr, err := New(m, tasks, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -333,7 +333,7 @@ func TestLossOptions(t *testing.T) {
 }
 
 func TestRecipeRefused(t *testing.T) {
-	e, tok, tasks, good := small(t, "")
+	m, tasks, good := small(t, "")
 	for _, c := range []struct {
 		change func(*Config)
 		names  []string
@@ -358,7 +358,7 @@ func TestRecipeRefused(t *testing.T) {
 	} {
 		cfg := good
 		c.change(&cfg)
-		_, err := New(e, tok, tasks, cfg)
+		_, err := New(m, tasks, cfg)
 		mustName(t, strings.Join(c.names, ", "), err, c.names...)
 	}
 }

@@ -30,7 +30,7 @@ type identity struct {
 }
 
 func (t *Trainer) identity() identity {
-	id := identity{Config: t.cfg, Encoder: t.model.Encoder.Config}
+	id := identity{Config: t.cfg, Encoder: t.model.base.Config}
 	h := sha256.New()
 	number := func(v int) {
 		var b [8]byte

@@ -20,7 +20,7 @@ import (
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
-// A Trainer pre-finetunes an encoder.
+// A Trainer pre-finetunes a model.
 type Trainer struct {
 	cfg     Config
 	tasks   []*task.Task
@@ -56,9 +56,17 @@ type devSet struct {
 	encoded []*example
 }
 
-// New reads and encodes the tasks' examples and gives the encoder the heads they need.
-// Errors name the file and line of what cannot be used.
-func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.Task, cfg Config) (*Trainer, error) {
+// New reads and encodes the tasks' examples, by the model's tokenizer, and gives the model the
+// heads they need. Run changes the model's weights in place. Errors name the file and
+// line of what cannot be used.
+func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error) {
+	if m.Encoder == nil {
+		return nil, fmt.Errorf("prefinetune: a model of model_type %q: want an encoder", m.Config.ModelType)
+	}
+	tok, c := m.Tokenizer, m.Config
+	if tok == nil {
+		return nil, errors.New("prefinetune: the model has no tokenizer")
+	}
 	if len(tasks) == 0 {
 		return nil, errors.New("prefinetune: no tasks to learn from")
 	}
@@ -69,19 +77,19 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 		}
 		names[tk.Name] = true
 	}
-	if tok.VocabSize() > encoder.Config.VocabSize {
-		return nil, fmt.Errorf("prefinetune: the tokenizer has %d tokens, the encoder's vocab_size is %d", tok.VocabSize(), encoder.Config.VocabSize)
+	if tok.VocabSize() > c.VocabSize {
+		return nil, fmt.Errorf("prefinetune: the tokenizer has %d tokens, the model's vocab_size is %d", tok.VocabSize(), c.VocabSize)
 	}
 	if cfg.MaxLength == 0 {
-		cfg.MaxLength = min(encoder.Config.MaxLength(), 512)
+		cfg.MaxLength = min(c.MaxLength(), 512)
 	}
 	if err := cfg.validate(tasks); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if cfg.MaxLength < 16 || cfg.MaxLength > encoder.Config.MaxLength() || cfg.MaxLength > cfg.TokensPerBatch {
-		return nil, fmt.Errorf("prefinetune: sequences of at most %d tokens; want 16 to %d, what the encoder has positions for and a batch has room for",
-			cfg.MaxLength, min(encoder.Config.MaxLength(), cfg.TokensPerBatch))
+	if cfg.MaxLength < 16 || cfg.MaxLength > c.MaxLength() || cfg.MaxLength > cfg.TokensPerBatch {
+		return nil, fmt.Errorf("prefinetune: sequences of at most %d tokens; want 16 to %d, what the model has positions for and a batch has room for",
+			cfg.MaxLength, min(c.MaxLength(), cfg.TokensPerBatch))
 	}
 	t := &Trainer{
 		cfg: cfg, tasks: tasks, tok: tok, key: autograd.NewKey(cfg.Seed),
@@ -97,7 +105,7 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	}
 	t.sampler = newSampler(t.train, len(tasks), weights, cfg, t.key.Fold("order"))
 	t.shares = t.sampler.shares(weights)
-	t.model = NewModel(encoder, tasks, t.key.Fold("heads"))
+	t.model = NewModel(m, tasks, t.key.Fold("heads"))
 	t.model.spectral = cfg.R3F.SpectralNorm
 	t.opt = optim.NewAdamW(nn.Parameters(t.model), optim.AdamWConfig{
 		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay,
@@ -106,7 +114,7 @@ func New(encoder *transformer.Encoder, tok *tokenizer.Tokenizer, tasks []*task.T
 	return t, nil
 }
 
-// Model returns the encoder and heads being trained.
+// Model returns what is being trained.
 func (t *Trainer) Model() *Model { return t.model }
 
 // encode reads every task.

@@ -33,7 +33,7 @@ var smallTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 })
 
 // small returns what a short run on the embedded suite needs.
-func small(t testing.TB, out string) (*transformer.Encoder, *tokenizer.Tokenizer, []*task.Task, Config) {
+func small(t testing.TB, out string) (*transformer.Model, []*task.Task, Config) {
 	t.Helper()
 	tok, err := smallTokenizer()
 	if err != nil {
@@ -43,16 +43,23 @@ func small(t testing.TB, out string) (*transformer.Encoder, *tokenizer.Tokenizer
 	c.NumAttentionHeads = 2
 	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
 	cfg := Config{Steps: 14, TokensPerBatch: 600, MaxLength: 96, LR: 2e-3, Seed: 3, Out: out, CheckpointEvery: 3}
-	return transformer.NewEncoder(c, autograd.NewKey(5)), tok, suite.Tasks(1), cfg
+	return bare(c, tok), suite.Tasks(1), cfg
+}
+
+// bare returns a model of fresh weights.
+func bare(c transformer.Config, tok *tokenizer.Tokenizer) *transformer.Model {
+	m := transformer.NewModel(transformer.NewEncoder(c, autograd.NewKey(5)), transformer.Bare, device.Key{})
+	m.Tokenizer = tok
+	return m
 }
 
 func newTrainer(t testing.TB, out string, change func(*Config)) *Trainer {
 	t.Helper()
-	e, tok, tasks, cfg := small(t, out)
+	m, tasks, cfg := small(t, out)
 	if change != nil {
 		change(&cfg)
 	}
-	tr, err := New(e, tok, tasks, cfg)
+	tr, err := New(m, tasks, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,13 +397,13 @@ func TestSavedModelLoads(t *testing.T) {
 }
 
 func TestChoiceAmongOneCostsNothing(t *testing.T) {
-	e, tok, _, cfg := small(t, "")
+	m, _, cfg := small(t, "")
 	lonely := &task.Task{Name: "lonely", Family: task.Commonsense, Metric: "accuracy", Examples: map[string][]task.Example{
 		"train": {{Context: "a", Choices: []string{"b"}, Where: "here"}},
 		"dev":   {{Context: "a", Choices: []string{"b"}, Where: "here"}},
 	}}
 	cfg.Steps = 2
-	tr, err := New(e, tok, []*task.Task{lonely}, cfg)
+	tr, err := New(m, []*task.Task{lonely}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,8 +417,8 @@ func TestChoiceAmongOneCostsNothing(t *testing.T) {
 }
 
 func TestWindowsCoverLongPassages(t *testing.T) {
-	_, tok, _, _ := small(t, "")
-	enc := &encoder{tok: tok, maxLength: 32, budget: 600}
+	m, _, _ := small(t, "")
+	enc := &encoder{tok: m.Tokenizer, maxLength: 32, budget: 600}
 	passage := strings.Repeat("the brask lives far away and ", 20) + "its keeper is Onnel indeed"
 	answer := task.Answer{Text: "Onnel", Start: strings.Index(passage, "Onnel")}
 	e, err := enc.encode(0, &task.Task{Name: "t", Family: task.MRC}, task.Example{Question: "who keeps it?", Passage: passage, Answers: []task.Answer{answer}})

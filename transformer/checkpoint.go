@@ -106,18 +106,7 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 	if err := w.fits(c); err != nil {
 		return nil, err
 	}
-	blank := c
-	blank.InitializerRange = 0 // drawing weights takes longer than reading them
-	var m *Model
-	if c.ModelType == "bart" {
-		b := NewBart(blank, device.Key{})
-		b.Config = c
-		m = NewBartModel(b, head, autograd.NewKey(0))
-	} else {
-		e := NewEncoder(blank, device.Key{})
-		e.Config = c
-		m = NewModel(e, head, autograd.NewKey(0))
-	}
+	m := blank(c, head)
 	m.Tokenizer = tok
 	if m.LM != nil {
 		if m.Generation, err = loadGeneration(dir, c); err != nil {
@@ -125,8 +114,7 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 		}
 	}
 	if _, ok := w.find("pooler.dense.weight"); ok && head == Bare && m.Encoder != nil {
-		m.Pooler = &Pooler{nn.NewNormalLinear(c.HiddenSize, c.HiddenSize, 0, device.Key{})}
-		m.Modules = m.modules()
+		m.addPooler()
 	}
 	headless := map[string]bool{} // names of the tensors that are not the head's
 	name, body := m.base()
@@ -170,6 +158,26 @@ func load(dir string, c Config, head Head, other bool) (*Model, error) {
 	}
 	m.Unused = w.unused()
 	return m, nil
+}
+
+// blank returns a model to be filled, of which only the head is drawn: drawing weights takes
+// longer than reading them.
+func blank(c Config, head Head) *Model {
+	zeros := c
+	zeros.InitializerRange = 0
+	if c.ModelType == "bart" {
+		b := NewBart(zeros, device.Key{})
+		b.Config = c
+		return NewBartModel(b, head, autograd.NewKey(0))
+	}
+	e := NewEncoder(zeros, device.Key{})
+	e.Config = c
+	return NewModel(e, head, autograd.NewKey(0))
+}
+
+func (m *Model) addPooler() {
+	m.Pooler = &Pooler{nn.NewNormalLinear(m.Config.HiddenSize, m.Config.HiddenSize, 0, device.Key{})}
+	m.Modules = m.modules()
 }
 
 // listed joins the first of many messages.

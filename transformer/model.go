@@ -112,6 +112,28 @@ func (m *Model) withHead(key device.Key, labels []string) *Model {
 	return m
 }
 
+// Clone returns a copy of the model with weights of its own, all of them to be trained. The
+// tokenizer, which nobody changes, is shared.
+func (m *Model) Clone() *Model {
+	c := blank(m.Config, m.Head)
+	if m.Pooler != nil {
+		c.addPooler()
+	}
+	if m.Bart != nil {
+		c.Bart.Config = m.Bart.Config
+	} else {
+		c.Encoder.Config = m.Encoder.Config
+	}
+	c.Tokenizer, c.Generation = m.Tokenizer, m.Generation
+	c.Fresh, c.Unused = slices.Clone(m.Fresh), slices.Clone(m.Unused)
+	from := nn.StateDict(m)
+	for i, e := range nn.StateDict(c) {
+		values := from[i].Tensor.Float32s()
+		autograd.Mutate(func(dst ...device.Slice) { e.Tensor.Device().Write(dst[0], values) }, e.Tensor)
+	}
+	return c
+}
+
 // base returns the model without its head, and the name it has in classes with one.
 func (m *Model) base() (name string, base any) {
 	if m.Bart != nil {

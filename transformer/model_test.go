@@ -8,10 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/nn/safetensors"
 	"github.com/muppet-go/muppet/ops"
+	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
 // headFolders are the checkpoints that testdata/heads.py made with Hugging Face's classes.
@@ -208,5 +212,46 @@ func TestLoadFor(t *testing.T) {
 	}
 	if _, err := LoadFor(headFolders(t)[0], "Nothing"); err == nil || !strings.Contains(err.Error(), `no head "Nothing"`) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestClone changes the weights of copies: of an encoder with a pooler, and of models with
+// heads, BART's with its settings of generation.
+func TestClone(t *testing.T) {
+	c := NewConfig(20, 2, 8)
+	c.NumAttentionHeads = 2
+	pooled := NewModel(NewEncoder(c, autograd.NewKey(1)), Bare, autograd.NewKey(2))
+	pooled.addPooler()
+	bart := NewBartConfig(20, 1, 8)
+	writer := NewBartModel(NewBart(bart, autograd.NewKey(1)), ConditionalGeneration, autograd.NewKey(2))
+	writer.Generation.NumBeams = 3
+	for _, m := range []*Model{
+		pooled, writer,
+		NewModel(NewEncoder(c, autograd.NewKey(1)), SequenceClassification, autograd.NewKey(2), "x", "y", "z"),
+		NewModel(NewEncoder(c, autograd.NewKey(1)), QuestionAnswering, autograd.NewKey(2)),
+		NewBartModel(NewBart(bart, autograd.NewKey(1)), SequenceClassification, autograd.NewKey(2), "x", "y"),
+	} {
+		m.Tokenizer = &tokenizer.Tokenizer{}
+		clone := m.Clone()
+		if d := cmp.Diff(m.Config, clone.Config); d != "" {
+			t.Errorf("%s: the copy's configuration: %s", m.Architecture(), d)
+		}
+		if clone.Tokenizer != m.Tokenizer || clone.Generation.NumBeams != m.Generation.NumBeams {
+			t.Errorf("%s: the tokenizer or the settings of generation are lost", m.Architecture())
+		}
+		if len(nn.Parameters(clone)) != len(nn.Parameters(m)) {
+			t.Errorf("%s: %d parameters of %d", m.Architecture(), len(nn.Parameters(clone)), len(nn.Parameters(m)))
+		}
+		from := nn.StateDict(m)
+		for i, e := range nn.StateDict(clone) {
+			values := from[i].Tensor.Float32s()
+			if e.Name != from[i].Name || !slices.Equal(e.Tensor.Float32s(), values) {
+				t.Fatalf("%s: %s differs in the copy", m.Architecture(), e.Name)
+			}
+			autograd.Mutate(func(dst ...device.Slice) { e.Tensor.Device().Fill(dst[0], 7) }, e.Tensor)
+			if !slices.Equal(from[i].Tensor.Float32s(), values) {
+				t.Errorf("%s: %s changes with its copy", m.Architecture(), e.Name)
+			}
+		}
 	}
 }

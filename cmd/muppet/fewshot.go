@@ -12,11 +12,10 @@ import (
 	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/suite"
 	"github.com/muppet-go/muppet/prefinetune/task"
-	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
 // fewShot compares two starts on the held-out tasks and adds the outcome to the report.
-func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Start, tok *tokenizer.Tokenizer, r *prefinetune.Result, w io.Writer) error {
+func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Start, r *prefinetune.Result, w io.Writer) error {
 	seeds := make([]uint64, f.fewShotSeeds)
 	for i := range seeds {
 		seeds[i] = uint64(i + 1)
@@ -25,7 +24,7 @@ func (f *prefinetuneFlags) fewShot(ctx context.Context, starts []prefinetune.Sta
 	fmt.Fprintf(w, "\nFew-shot fine-tuning on tasks it has not seen; seeds: %d\n", len(seeds))
 	for _, held := range suite.HeldOut(f.cfg.Seed) {
 		fmt.Fprintf(w, "%s, %s: %d training examples, %d dev\n", held.Name, held.Description, len(held.Examples["train"]), len(held.Examples["dev"]))
-		scores, err := prefinetune.FewShot(ctx, starts, tok, held, cfg, seeds)
+		scores, err := prefinetune.FewShot(ctx, starts, held, cfg, seeds)
 		if errors.Is(err, prefinetune.ErrInterrupted) {
 			return fmt.Errorf("%w; pre-finetuning is complete in %s, the same command repeats the fine-tuning", err, f.cfg.Out)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune"
 	"github.com/muppet-go/muppet/prefinetune/catalog"
 	"github.com/muppet-go/muppet/prefinetune/suite"
@@ -199,7 +200,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	if err != nil {
 		return err
 	}
-	encoder, tok, err := f.encoder(tasks, stdout)
+	model, err := f.model(tasks, stdout)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	show := newProgress(stdout)
 	f.cfg.Progress = show.step
 	f.cfg.Warn = show.line
-	trainer, err := prefinetune.New(encoder, tok, tasks, f.cfg)
+	trainer, err := prefinetune.New(model, tasks, f.cfg)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	}
 	var plain prefinetune.Start
 	if f.embedded() {
-		plain = prefinetune.Start{Name: "plain", Encoder: prefinetune.CopyEncoder(encoder)}
+		plain = prefinetune.Start{Name: "plain", Model: model.Clone()}
 	}
 	fmt.Fprintln(stdout, "A loss of 1 is what guessing evenly costs, in every task.")
 	result, err := trainer.Run(ctx)
@@ -233,8 +234,8 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	}
 	printScores(stdout, result)
 	if f.embedded() && f.fewShotSeeds > 0 {
-		starts := []prefinetune.Start{plain, {Name: "pre-finetuned", Encoder: encoder}}
-		if err := f.fewShot(ctx, starts, tok, result, stdout); err != nil {
+		starts := []prefinetune.Start{plain, {Name: "pre-finetuned", Model: model}}
+		if err := f.fewShot(ctx, starts, result, stdout); err != nil {
 			return err
 		}
 	}
@@ -295,32 +296,31 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	return tasks, nil
 }
 
-// encoder returns the encoder to start from with its tokenizer.
-func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transformer.Encoder, *tokenizer.Tokenizer, error) {
+// model returns the encoder to start from with its tokenizer.
+func (f *prefinetuneFlags) model(tasks []*task.Task, w io.Writer) (*transformer.Model, error) {
 	if f.init != "" {
 		m, err := transformer.LoadFor(f.init, transformer.Bare)
 		if err != nil {
-			return nil, nil, fmt.Errorf("-init: %w", err)
+			return nil, fmt.Errorf("-init: %w", err)
 		}
-		e, tok := m.Encoder, m.Tokenizer
-		if e == nil {
-			return nil, nil, fmt.Errorf("-init: %s has a model of type %q: want an encoder", f.init, m.Config.ModelType)
+		if m.Encoder == nil {
+			return nil, fmt.Errorf("-init: %s has a model of type %q: want an encoder", f.init, m.Config.ModelType)
 		}
-		if tok == nil {
-			return nil, nil, fmt.Errorf("-init: %s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", f.init)
+		if m.Tokenizer == nil {
+			return nil, fmt.Errorf("-init: %s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", f.init)
 		}
 		if f.clipLength {
-			f.cfg.MaxLength = min(f.cfg.MaxLength, e.Config.MaxLength())
+			f.cfg.MaxLength = min(f.cfg.MaxLength, m.Config.MaxLength())
 		}
-		return e, tok, nil
+		return m, nil
 	}
 	const mostParameters = 1 << 31
 	if n := f.hidden * (12*f.layers*f.hidden + f.vocab); n > mostParameters {
-		return nil, nil, fmt.Errorf("prefinetune: -layers %d -hidden %d -vocab %d make about %d parameters; at most %d are allowed", f.layers, f.hidden, f.vocab, n, mostParameters)
+		return nil, fmt.Errorf("prefinetune: -layers %d -hidden %d -vocab %d make about %d parameters; at most %d are allowed", f.layers, f.hidden, f.vocab, n, mostParameters)
 	}
 	texts, err := f.corpus(tasks)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	tok, err := tokenizer.Train(func(yield func(string) bool) {
 		for _, t := range texts {
@@ -330,17 +330,19 @@ func (f *prefinetuneFlags) encoder(tasks []*task.Task, w io.Writer) (*transforme
 		}
 	}, tokenizer.TrainConfig{VocabSize: f.vocab})
 	if err != nil {
-		return nil, nil, fmt.Errorf("prefinetune: -vocab: %w", err)
+		return nil, fmt.Errorf("prefinetune: -vocab: %w", err)
 	}
 	c := transformer.NewConfig(tok.VocabSize(), f.layers, f.hidden)
 	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
 	c.HiddenDropout, c.AttentionDropout = f.dropout, f.dropout
 	c.MaxPositionEmbeddings = f.cfg.MaxLength + c.PadTokenID + 1
 	if err := c.Validate(); err != nil {
-		return nil, nil, fmt.Errorf("prefinetune: -layers %d -hidden %d: %w", f.layers, f.hidden, err)
+		return nil, fmt.Errorf("prefinetune: -layers %d -hidden %d: %w", f.layers, f.hidden, err)
 	}
 	fmt.Fprintf(w, "fresh encoder: %d layers of %d, vocabulary of %d tokens trained on the tasks' texts\n", f.layers, f.hidden, tok.VocabSize())
-	return transformer.NewEncoder(c, autograd.NewKey(f.cfg.Seed).Fold("encoder")), tok, nil
+	m := transformer.NewModel(transformer.NewEncoder(c, autograd.NewKey(f.cfg.Seed).Fold("encoder")), transformer.Bare, device.Key{})
+	m.Tokenizer = tok
+	return m, nil
 }
 
 // corpus returns the texts that a fresh tokenizer is trained on: those of the training
