@@ -148,15 +148,15 @@ func (id identity) compare(other identity) []string {
 	return d
 }
 
-// settings returns a configuration by the names of config.json.
-func settings(c transformer.Config) map[string]any {
+// settings returns a configuration by the names of its JSON.
+func settings(c any) map[string]any {
 	var m map[string]any
 	data, err := json.Marshal(c)
 	if err == nil {
 		err = json.Unmarshal(data, &m)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("prefinetune: encoder configuration: %v", err)) // plain numbers and strings
+		panic(fmt.Sprintf("prefinetune: settings: %v", err)) // plain numbers and strings
 	}
 	return m
 }
