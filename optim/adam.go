@@ -14,6 +14,13 @@ type AdamWConfig struct {
 	Beta1, Beta2 float64
 	Eps          float64
 	WeightDecay  float64 // of the parameters that have decay
+
+	// EpsHat takes Eps for the ε̂ of Kingma and Ba's section 2: it is added to √v before the
+	// correction of the bias, as fairseq and TensorFlow do, and so counts for more
+	// in the first steps. The last line of NewAdamW's formulas becomes
+	//
+	//	w ← w - lr·√(1-β₂ᵗ)/(1-β₁ᵗ) · m / (√v + ε̂)
+	EpsHat bool
 }
 
 // NewAdamW returns Adam with decoupled weight decay (Loshchilov and Hutter, arXiv
@@ -24,7 +31,7 @@ type AdamWConfig struct {
 //	v ← β₂·v + (1-β₂)·g²
 //	w ← w - lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)
 func NewAdamW(params []*nn.Parameter, cfg AdamWConfig) *Optimizer {
-	return newOptimizer(params, cfg.LR, cfg.WeightDecay, adam(cfg.Beta1, cfg.Beta2, cfg.Eps, adamWProgram,
+	return newOptimizer(params, cfg.LR, cfg.WeightDecay, adam(cfg.Beta1, cfg.Beta2, cfg.Eps, cfg.EpsHat, adamWProgram,
 		func(lr, decay float64) float64 { return 1 - lr*decay }))
 }
 
@@ -40,18 +47,22 @@ type AdamConfig struct {
 // NewAdam returns Adam (Kingma and Ba, arXiv 1412.6980), which is AdamW with decay·w
 // added to the gradient instead of taken from the weight.
 func NewAdam(params []*nn.Parameter, cfg AdamConfig) *Optimizer {
-	return newOptimizer(params, cfg.LR, cfg.WeightDecay, adam(cfg.Beta1, cfg.Beta2, cfg.Eps, adamProgram,
+	return newOptimizer(params, cfg.LR, cfg.WeightDecay, adam(cfg.Beta1, cfg.Beta2, cfg.Eps, false, adamProgram,
 		func(_, decay float64) float64 { return decay }))
 }
 
 // adam returns a rule of both; decaying gives parameter 4 of the program.
-func adam(beta1, beta2, eps float64, p *device.Program, decaying func(lr, decay float64) float64) rule {
+func adam(beta1, beta2, eps float64, hat bool, p *device.Program, decaying func(lr, decay float64) float64) rule {
 	beta1, beta2, eps = or(beta1, 0.9), or(beta2, 0.999), or(eps, 1e-8)
 	return &formula{p, []string{"exp_avg", "exp_avg_sq"}, func(lr, decay, scale float64, step int) []float64 {
 		t := float64(step)
+		correction, eps := 1/math.Sqrt(1-math.Pow(beta2, t)), eps
+		if hat {
+			eps *= correction
+		}
 		return []float64{
 			beta1, 1 - beta1, beta2, 1 - beta2, decaying(lr, decay),
-			lr / (1 - math.Pow(beta1, t)), 1 / math.Sqrt(1-math.Pow(beta2, t)), eps, scale,
+			lr / (1 - math.Pow(beta1, t)), correction, eps, scale,
 		}
 	}}
 }

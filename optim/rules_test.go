@@ -49,6 +49,9 @@ var optimisers = map[string]func(p []*nn.Parameter, decay float64) *Optimizer{
 	"Adam": func(p []*nn.Parameter, decay float64) *Optimizer {
 		return NewAdam(p, AdamConfig{LR: 0.1, Beta1: 0.8, Beta2: 0.95, Eps: 1e-6, WeightDecay: decay})
 	},
+	"AdamW of fairseq": func(p []*nn.Parameter, decay float64) *Optimizer {
+		return NewAdamW(p, AdamWConfig{LR: 0.1, Beta1: 0.8, Beta2: 0.95, Eps: 0.03, EpsHat: true, WeightDecay: decay})
+	},
 	"Adagrad": func(p []*nn.Parameter, decay float64) *Optimizer {
 		return NewAdagrad(p, AdagradConfig{LR: 0.1, LRDecay: 0.2, WeightDecay: decay})
 	},

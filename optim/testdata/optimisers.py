@@ -1,8 +1,8 @@
 """Writes optimisers.json: 8 steps of each optimiser on three parameters in float64.
 
 The bias has no decay, a tenth of the learning rate and no gradient in some steps. SGD,
-Adam, Adagrad and RMSProp are PyTorch's; LAMB and Lion, which it lacks, are written here
-in NumPy after the formulas of their papers. Schedules are PyTorch's.
+Adam, Adagrad and RMSProp are PyTorch's; LAMB, Lion and the AdamW of fairseq, which it
+lacks, are written here in NumPy after their formulas. Schedules are PyTorch's.
 
     pip install torch numpy
     python optimisers.py
@@ -58,6 +58,13 @@ def lion(w, g, s, lr, decay, b1=0.9, b2=0.99):
     return w - lr * (np.sign(c) + decay * w)
 
 
+def fairseq(w, g, s, lr, decay, b1=0.8, b2=0.95, eps=0.03):
+    s["m"] = b1 * s["m"] + (1 - b1) * g
+    s["v"] = b2 * s["v"] + (1 - b2) * g**2
+    step = lr * np.sqrt(1 - b2 ** s["t"]) / (1 - b1 ** s["t"])
+    return w - decay * lr * w - step * s["m"] / (np.sqrt(s["v"]) + eps)
+
+
 def flat(arrays):
     return {k: [float(f"{x:.9g}") for x in v.flatten()] for k, v in arrays.items()}
 
@@ -73,6 +80,7 @@ trajectories = {
     "RMSProp, centered": pytorch(o.RMSprop, lr=0.1, alpha=0.9, eps=1e-3, centered=True),
     "RMSProp with momentum": pytorch(o.RMSprop, lr=0.1, alpha=0.9, momentum=0.7),
     "RMSProp, centered with momentum": pytorch(o.RMSprop, lr=0.1, alpha=0.9, eps=1e-3, centered=True, momentum=0.7),
+    "AdamW of fairseq": numpy(fairseq, 0.1),
     "LAMB": numpy(lamb, 0.1),
     "Lion": numpy(lion, 0.05),
 }
