@@ -32,7 +32,16 @@ type Report struct {
 	KL       Curve     // R3F's divergence
 	Rate     Curve     // learning rate
 	Speed    Curve     // tokens per second
-	FewShot  []FewShot
+	Weight   []Curve   // factor of a task's loss where that is learned, one curve a task
+
+	// Evaluations on the way: the aggregate that decides which weights are kept, and every
+	// task's metric. Best is the step of the highest aggregate, 0 for none.
+	Aggregate Curve
+	TaskScore []Curve
+	Best      int
+
+	Cosines *Cosines // of the tasks' gradients; nil where they were not measured
+	FewShot []FewShot
 }
 
 // A Setting is a line of the configuration.
@@ -92,11 +101,13 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 	"noisy":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
 	"exact":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
 	"last":    last,
+	"at":      at,
+	"heatMap": heatMap,
 }).Parse(page))
 
 // WriteHTML writes the page. It panics if a curve has not one value for each step.
 func (r *Report) WriteHTML(w io.Writer) error {
-	for _, c := range slices.Concat([]Curve{r.Loss, r.Rate, r.Speed, r.Grad, r.KL}, r.TaskLoss, r.TaskGrad) {
+	for _, c := range slices.Concat([]Curve{r.Loss, r.Rate, r.Speed, r.Grad, r.KL, r.Aggregate}, r.TaskLoss, r.TaskGrad, r.Weight, r.TaskScore) {
 		if len(c.Steps) != len(c.Values) {
 			panic(fmt.Sprintf("report: curve %q has %d steps and %d values", c.Name, len(c.Steps), len(c.Values)))
 		}
@@ -198,6 +209,14 @@ func last(c Curve) string {
 		if finite(s[i]) {
 			return number(s[i])
 		}
+	}
+	return "–"
+}
+
+// at tells a curve's value at a step.
+func at(c Curve, step int) string {
+	if i := slices.Index(c.Steps, step); i >= 0 {
+		return number(c.Values[i])
 	}
 	return "–"
 }

@@ -56,6 +56,13 @@ func sample() *Report {
 		}
 		rep.TaskLoss = append(rep.TaskLoss, c)
 		rep.TaskGrad = append(rep.TaskGrad, c)
+		rep.Weight = append(rep.Weight, c)
+		rep.TaskScore = append(rep.TaskScore, Curve{t.name, []int{200, 400, 600}, []float64{t.maj, (t.maj + t.ours) / 2, t.ours}})
+	}
+	rep.Aggregate, rep.Best = Curve{"mean", []int{200, 400, 600}, []float64{.3, .7, .69}}, 400
+	rep.Cosines = someCosines(len(tasks))
+	for i, t := range tasks {
+		rep.Cosines.Tasks[i] = t.name
 	}
 	for s := 1; s <= 600; s++ {
 		f := float64(s)
@@ -115,10 +122,10 @@ func TestPage(t *testing.T) {
 	if tags["script"] > 0 || tags["link"] > 0 || strings.Contains(page, "http") {
 		t.Error("the page reaches out")
 	}
-	if n := strings.Count(text, hostile); n != 4 { // dev, loss, gradients, mix
+	if n := strings.Count(text, hostile); n != 6+14 { // dev, loss, gradients, weights, scores, mix; cells of the heat map
 		t.Errorf("the hostile name stands %d times in the page's text", n)
 	}
-	for _, want := range append(r.Summary, "7 of 8 tasks", "em_f1", "Tokens per second", "instruction set", "Gradient norm", "R3F divergence", "Epochs", "1.25") {
+	for _, want := range append(r.Summary, "7 of 8 tasks", "em_f1", "Tokens per second", "instruction set", "Gradient norm", "R3F divergence", "0.7 at step 400", "facts and home (−0.40) conflict most", "Epochs", "1.25") {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -136,7 +143,10 @@ func TestPartial(t *testing.T) {
 		"one step":     {Loss: Curve{Steps: []int{7}, Values: []float64{0}}, Rate: Curve{Steps: []int{0}, Values: []float64{1e-30}}},
 		"gaps": {Loss: Curve{Steps: []int{1, 2, 3}, Values: []float64{nan, inf, -inf}}, Speed: Curve{Steps: []int{1, 2, 3}, Values: []float64{1e300, nan, -5}},
 			Mix: []Mix{{Realised: nan, Asked: inf, Epochs: inf}}, Dev: []Score{{Majority: nan, BagOfWords: nan, Ours: nan, StdErr: inf}}},
-		"one seed": {FewShot: []FewShot{{hostile, hostile, 1, 0.5}}},
+		"one task":      {Cosines: someCosines(1)},
+		"no cosine":     {Cosines: &Cosines{Tasks: []string{hostile, "x"}, Mean: [][]float64{{1, nan}, {nan, 1}}, Count: [][]int{{1, 1}, {1, 1}}}},
+		"no evaluation": {Aggregate: Curve{Steps: []int{1}, Values: []float64{nan}}, Best: 7},
+		"one seed":      {FewShot: []FewShot{{hostile, hostile, 1, 0.5}}},
 	} {
 		page := r.HTML()
 		if wellFormed(t, page); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") {

@@ -150,7 +150,15 @@ func chart(c Curve, width, height int, noisy, loss bool) template.HTML {
 		fmt.Fprintf(&b, `<path class="raw" d="%s"/>`, path(c.Steps, line, x, y))
 		line = smooth(line)
 	}
-	fmt.Fprintf(&b, `<path class="line" d="%s"/></svg>`, path(c.Steps, line, x, y))
+	fmt.Fprintf(&b, `<path class="line" d="%s"/>`, path(c.Steps, line, x, y))
+	if !noisy && len(line) <= 60 { // so that one alone can be seen
+		for i, v := range line {
+			if finite(v) {
+				fmt.Fprintf(&b, `<circle class="point" cx="%.1f" cy="%.1f" r="3"/>`, x(float64(c.Steps[i])), y(v))
+			}
+		}
+	}
+	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
 }
 
