@@ -26,14 +26,12 @@ func smallModel(t testing.TB, kind string) *transformer.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := transformer.NewConfig(tok.VocabSize(), 1, 32)
-	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
 	var m *transformer.Model
 	if kind == "bart" {
-		c.ModelType, c.MaxPositionEmbeddings = "bart", 128
-		c.DecoderLayers, c.DecoderAttentionHeads, c.DecoderFFNDim, c.DecoderStartTokenID = 1, 1, 64, c.EOSTokenID
+		c := transformer.NewBartConfig(tok.VocabSize(), 1, 32)
 		m = transformer.NewBartModel(transformer.NewBart(c, autograd.NewKey(5)), transformer.ConditionalGeneration, autograd.NewKey(6))
 	} else {
+		c := transformer.NewConfig(tok.VocabSize(), 1, 32)
 		m = transformer.NewModel(transformer.NewEncoder(c, autograd.NewKey(5)), transformer.MaskedLM, autograd.NewKey(6))
 	}
 	m.Tokenizer = tok

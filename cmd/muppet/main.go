@@ -2,6 +2,7 @@
 //
 //	muppet prefinetune                                the whole story on embedded data
 //	muppet prefinetune -tasks DIR -data DIR -out DIR  the real thing; -dry-run first; the same line again resumes
+//	muppet pretrain -out DIR FILE...                  a model of one's own, from plain text
 //	muppet tasks                                      the datasets it knows; inspect NAME, check FILE
 //	muppet info MODEL                                 what is in a folder of Hugging Face's, or a model of the Hub
 //	muppet convert -model MODEL -out DIR              the same as safetensors, with another head if asked
@@ -33,6 +34,7 @@ import (
 
 const usage = `usage: muppet COMMAND [flags]
 
+  pretrain      train a model on plain text, to restore what is masked
   prefinetune   train an encoder on many tasks at once (-h lists the flags)
   tasks         list the datasets muppet knows, inspect one, check a task file
   info          say what a model is and what its files have
@@ -91,6 +93,8 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 	switch command {
 	case "prefinetune":
 		return prefinetuneCommand(ctx, rest, std.out)
+	case "pretrain":
+		return pretrainCommand(ctx, rest, std.out)
 	case "tasks":
 		return tasksCommand(ctx, rest, std.out)
 	case "bench":
