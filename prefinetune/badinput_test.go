@@ -276,7 +276,7 @@ func TestDivergence(t *testing.T) {
 	tr := newTrainer(t, out, func(c *Config) { c.LR = 1e30; c.CheckpointEvery = 1; c.WarmUp = -1 })
 	_, err := tr.Run(context.Background())
 	mustName(t, "divergence", err, "diverged", "learning rate than 1e+30")
-	names, err := listCheckpoints(out)
+	names, err := tr.folder.checkpoints()
 	if err != nil {
 		t.Fatal(err)
 	}

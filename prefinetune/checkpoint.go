@@ -1,6 +1,10 @@
 package prefinetune
 
 import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,17 +25,17 @@ import (
 )
 
 // A checkpoint is a folder checkpoints/step-000123 with model.safetensors,
-// optimizer.safetensors and state.json. It is written under another name and renamed
-// when all of it is on disk, so that a folder of that name is whole.
+// optimizer.safetensors, state.json and, for all three, SHA256SUMS, in the form that the
+// program sha256sum checks. It is written under another name and renamed when all of it is
+// on disk, so that a folder of that name is whole.
 
 // state is what a checkpoint knows besides tensors.
 type state struct {
-	Step           int            `json:"step"`
-	Sampler        cursor         `json:"sampler"`
-	OptimizerSteps map[string]int `json:"optimizer_steps"`
-	MetricsBytes   int64          `json:"metrics_bytes"` // length of metrics.jsonl
-	Machine        machine        `json:"machine"`
-	tally
+	Step           int             `json:"step"`
+	OptimizerSteps map[string]int  `json:"optimizer_steps"`
+	MetricsBytes   int64           `json:"metrics_bytes"` // length of metrics.jsonl
+	Machine        machine         `json:"machine"`
+	Run            json.RawMessage `json:"run"` // what the run itself keeps
 }
 
 // machine is what results to the bit depend on.
@@ -46,46 +51,59 @@ func thisMachine() machine {
 
 const (
 	checkpointsDir = "checkpoints"
-	keepLast       = 2
+	sumsFile       = "SHA256SUMS"
 )
 
-// save writes a checkpoint and removes all but the newest.
-func (t *Trainer) save() error {
-	_, steps := t.opt.State()
-	s := state{
-		Step: t.step, Sampler: t.sampler.Cursor, OptimizerSteps: steps, tally: t.tally,
-		MetricsBytes: t.log.size, Machine: thisMachine(),
-	}
-	if err := t.log.sync(); err != nil { // the state refers to its length
-		return err
-	}
-	if err := writeCheckpoint(t.cfg.Out, t.step, t.model, t.opt, s); err != nil {
-		return err
-	}
-	t.saved = t.step
-	return removeOld(t.cfg.Out)
-}
+var checkpointFiles = []string{"model.safetensors", "optimizer.safetensors", "state.json"}
 
-// writeCheckpoint writes a checkpoint of a step: the model's and the optimiser's tensors, and
-// whatever state is.
-func writeCheckpoint(out string, step int, model any, opt *optim.Optimizer, state any) error {
-	dir := filepath.Join(out, checkpointsDir)
+// save writes a checkpoint of a step and removes all but the newest. Where it fails it
+// leaves nothing behind, and the checkpoints there are as they were. A folder that is gone
+// is made anew.
+func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) (err error) {
+	if err := f.revive(); err != nil {
+		return err
+	}
+	if err := f.log.sync(); err != nil { // the state refers to its length
+		return err
+	}
+	own, err := json.Marshal(run)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(f.path, checkpointsDir)
 	name := fmt.Sprintf("step-%06d", step)
 	temporary := filepath.Join(dir, ".writing-"+name)
 	if err := os.RemoveAll(temporary); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(temporary) // of a full disk, too
+		}
+	}()
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return err
 	}
+	moments, steps := opt.State()
 	if err := nn.Save(filepath.Join(temporary, "model.safetensors"), model); err != nil {
 		return err
 	}
-	moments, _ := opt.State()
 	if err := nn.SaveEntries(filepath.Join(temporary, "optimizer.safetensors"), moments); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(temporary, "state.json"), state); err != nil {
+	s := state{Step: step, OptimizerSteps: steps, MetricsBytes: f.log.size, Machine: thisMachine(), Run: own}
+	if err := writeJSON(filepath.Join(temporary, "state.json"), s); err != nil {
+		return err
+	}
+	var sums bytes.Buffer
+	for _, name := range checkpointFiles {
+		sum, err := sumFile(filepath.Join(temporary, name))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%s  %s\n", sum, name)
+	}
+	if err := writeFile(filepath.Join(temporary, sumsFile), sums.Bytes()); err != nil {
 		return err
 	}
 	final := filepath.Join(dir, name)
@@ -95,44 +113,35 @@ func writeCheckpoint(out string, step int, model any, opt *optim.Optimizer, stat
 	if err := os.Rename(temporary, final); err != nil {
 		return err
 	}
-	return file.SyncFolder(dir)
-}
-
-// readCheckpoint reads the tensors of a checkpoint back, with the optimiser's steps from
-// its state.
-func readCheckpoint(dir string, model any, opt *optim.Optimizer, steps map[string]int) error {
-	if err := nn.Load(filepath.Join(dir, "model.safetensors"), model); err != nil {
+	if err := file.SyncFolder(dir); err != nil {
 		return err
 	}
-	moments, _ := opt.State()
-	if err := nn.LoadEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
-		return err
-	}
-	return opt.SetSteps(steps)
+	f.saved = step
+	return f.removeOld()
 }
 
-func removeOld(out string) error {
-	names, err := listCheckpoints(out)
+func (f *folder) removeOld() error {
+	names, err := f.checkpoints()
 	if err != nil {
 		return err
 	}
-	for _, name := range names[:max(0, len(names)-keepLast)] {
-		if err := os.RemoveAll(filepath.Join(out, checkpointsDir, name)); err != nil {
+	for _, name := range names[:max(0, len(names)-f.keep)] {
+		if err := os.RemoveAll(filepath.Join(f.path, checkpointsDir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// listCheckpoints returns the names of whole checkpoints, oldest first.
-func listCheckpoints(out string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(out, checkpointsDir))
+// checkpoints returns the names of the checkpoints, oldest first.
+func (f *folder) checkpoints() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(f.path, checkpointsDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "step-") {
+		if strings.HasPrefix(e.Name(), "step-") {
 			names = append(names, e.Name())
 		}
 	}
@@ -145,33 +154,110 @@ func listCheckpoints(out string) ([]string, error) {
 	return names, nil
 }
 
-// restore loads the newest checkpoint, if there is one, and returns a warning if it
-// comes from a machine that may round differently.
-func (t *Trainer) restore() (warning string, err error) {
-	names, err := listCheckpoints(t.cfg.Out)
-	if err != nil || len(names) == 0 {
+// restore loads the newest checkpoint that can be read and returns its step; found is false if
+// there are none at all. Those that cannot be read are put aside, with a warning. If none can, that is an error:
+// to begin again is not this program's decision. Own takes what was saved of the run, or says
+// why it is not this one's; it may be called for several checkpoints.
+func (f *folder) restore(model any, opt *optim.Optimizer, own func(data []byte) error) (step int, found bool, err error) {
+	names, err := f.checkpoints()
+	if err != nil {
+		return 0, false, fmt.Errorf("prefinetune: %w", err)
+	}
+	if len(names) == 0 {
+		return 0, false, f.log.truncate(0)
+	}
+	var broken []string
+	var reasons []error
+	for _, name := range slices.Backward(names) {
+		dir := filepath.Join(f.path, checkpointsDir, name)
+		s, err := readCheckpoint(dir, f.steps, model, opt, own)
+		if err != nil {
+			broken, reasons = append(broken, dir), append(reasons, fmt.Errorf("checkpoint %s cannot be read: %w", dir, err))
+			continue
+		}
+		if err := f.log.truncate(s.MetricsBytes); err != nil {
+			return 0, false, fmt.Errorf("prefinetune: cannot resume from %s: %w", dir, err)
+		}
+		for i, dir := range broken {
+			aside := filepath.Join(filepath.Dir(dir), "unreadable-"+filepath.Base(dir))
+			if err := errors.Join(os.RemoveAll(aside), os.Rename(dir, aside)); err != nil {
+				return 0, false, fmt.Errorf("prefinetune: %w", err)
+			}
+			f.warn(fmt.Sprintf("%v; it is now %s, and the run goes back to %s", reasons[i], filepath.Base(aside), name))
+		}
+		if w := s.Machine.warning(); w != "" {
+			f.warn(w)
+		}
+		if f.saved = s.Step; s.Step == f.steps {
+			f.warn(fmt.Sprintf("%s holds this run, complete at step %d: nothing left to train", f.path, s.Step))
+		} else if s.Step > 0 {
+			f.warn(fmt.Sprintf("resuming at step %d of %d", s.Step, f.steps))
+		}
+		return s.Step, true, nil
+	}
+	return 0, false, fmt.Errorf("prefinetune: %w (remove %s to start again)", errors.Join(reasons...), filepath.Join(f.path, checkpointsDir))
+}
+
+// readCheckpoint reads a checkpoint of a run of so many steps back.
+func readCheckpoint(dir string, steps int, model any, opt *optim.Optimizer, own func(data []byte) error) (s state, err error) {
+	if err := checkSums(dir); err != nil {
+		return s, err
+	}
+	if err := readJSON(filepath.Join(dir, "state.json"), &s); err != nil {
+		return s, err
+	}
+	if s.Step < 0 || s.Step > steps || s.MetricsBytes < 0 {
+		return s, fmt.Errorf("state.json does not fit the run: step %d of %d, metrics of %d bytes", s.Step, steps, s.MetricsBytes)
+	}
+	if err := own(s.Run); err != nil {
+		return s, fmt.Errorf("state.json does not fit the run: %w", err)
+	}
+	if err := nn.Load(filepath.Join(dir, "model.safetensors"), model); err != nil {
+		return s, err
+	}
+	moments, _ := opt.State()
+	if err := nn.LoadEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
+		return s, err
+	}
+	return s, opt.SetSteps(s.OptimizerSteps)
+}
+
+// checkSums compares the files of a checkpoint with their sums.
+func checkSums(dir string) error {
+	path := filepath.Join(dir, sumsFile)
+	content, err := file.Read(path, 1<<16)
+	if err != nil {
+		return err
+	}
+	want := map[string]string{}
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	for lines.Scan() {
+		sum, name, _ := strings.Cut(lines.Text(), "  ")
+		want[name] = sum
+	}
+	for _, name := range checkpointFiles {
+		sum, err := sumFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if sum != want[name] {
+			return fmt.Errorf("%s is not what was written: its SHA-256 is %s, in %s %q", filepath.Join(dir, name), sum, sumsFile, want[name])
+		}
+	}
+	return nil
+}
+
+func sumFile(path string) (string, error) {
+	f, err := file.Open(path)
+	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(t.cfg.Out, checkpointsDir, names[len(names)-1])
-	fail := func(err error) (string, error) {
-		return "", fmt.Errorf("prefinetune: checkpoint %s cannot be read: %w (remove that folder to resume from the one before it, or to start again)", dir, err)
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
 	}
-	var s state
-	if err := readJSON(filepath.Join(dir, "state.json"), &s); err != nil {
-		return fail(err)
-	}
-	if len(s.Sampled) != len(t.tasks) || s.Step < 0 || s.Step > t.cfg.Steps || !t.sampler.seekable(s.Sampler) {
-		return fail(fmt.Errorf("state.json does not fit the run: step %d, %d tasks, sampler at %+v", s.Step, len(s.Sampled), s.Sampler))
-	}
-	if err := readCheckpoint(dir, t.model, t.opt, s.OptimizerSteps); err != nil {
-		return fail(err)
-	}
-	t.step, t.saved, t.tally = s.Step, s.Step, s.tally
-	t.sampler.seek(s.Sampler)
-	if err := t.log.truncate(s.MetricsBytes); err != nil {
-		return "", fmt.Errorf("prefinetune: cannot resume from %s: %w", dir, err)
-	}
-	return s.Machine.warning(), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // warning says that a checkpoint of the machine m may go on in other bits here.
@@ -212,64 +298,4 @@ func readJSON(path string, v any) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
-}
-
-// metricsLog is metrics.jsonl, one line a step. Whoever has it open has the Out folder.
-type metricsLog struct {
-	f    *os.File
-	size int64
-}
-
-func openMetrics(path string) (*metricsLog, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	// Two processes on one folder would spoil each other's checkpoints.
-	if err := file.Lock(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &metricsLog{f: f}, nil
-}
-
-// truncate cuts the log to the length it had at a checkpoint.
-func (l *metricsLog) truncate(size int64) error {
-	if l == nil {
-		return nil
-	}
-	info, err := l.f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < size {
-		return fmt.Errorf("%s has %d bytes, fewer than the %d it had when the checkpoint was written (put the file back, or choose another folder)", l.f.Name(), info.Size(), size)
-	}
-	if err := l.f.Truncate(size); err != nil {
-		return err
-	}
-	l.size = size
-	return nil
-}
-
-func (l *metricsLog) write(v any) error {
-	if l == nil {
-		return nil
-	}
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	n, err := l.f.WriteAt(append(line, '\n'), l.size)
-	l.size += int64(n)
-	return err
-}
-
-func (l *metricsLog) sync() error { return l.f.Sync() }
-
-func (l *metricsLog) close() error {
-	if l == nil {
-		return nil
-	}
-	return l.f.Close()
 }

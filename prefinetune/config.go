@@ -54,6 +54,7 @@ type Config struct {
 
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
+	KeepLast        int            `json:"-"` // checkpoints; default 2, of which the older is what is left if the newer breaks
 	Progress        func(Progress) `json:"-"` // told about every step
 	Warn            func(string)   `json:"-"` // told what a person should know
 }
@@ -93,7 +94,7 @@ func (c Config) validate(tasks []*task.Task) error {
 		value, least int
 	}{
 		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"Accumulate", c.Accumulate, 0}, {"MaxLength", c.MaxLength, 0},
-		{"CheckpointEvery", c.CheckpointEvery, 0}, {"WarmUp", c.WarmUp, -most}, {"Cap", c.Cap, 0},
+		{"CheckpointEvery", c.CheckpointEvery, 0}, {"KeepLast", c.KeepLast, 0}, {"WarmUp", c.WarmUp, -most}, {"Cap", c.Cap, 0},
 	} {
 		if n.value < n.least || n.value > most {
 			return fmt.Errorf("prefinetune: %s is %d; want %d to %d", n.name, n.value, n.least, most)
@@ -193,6 +194,7 @@ func (c Config) withDefaults() Config {
 	setInt(&c.WarmUp, max(1, c.Steps*6/100))
 	c.WarmUp = max(c.WarmUp, 0)
 	setInt(&c.CheckpointEvery, max(50, c.Steps/10))
+	setInt(&c.KeepLast, 2)
 	set(&c.LR, 5e-4)
 	set(&c.WeightDecay, 0.01)
 	set(&c.ClipNorm, 1)

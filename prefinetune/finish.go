@@ -34,7 +34,7 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 	t.cfg.Warn("scoring the dev examples, and the baselines")
 	for i, tk := range t.tasks {
 		if ctx.Err() != nil {
-			return nil, t.interrupted()
+			return nil, t.folder.interrupted(t.step, t.save)
 		}
 		s, err := t.score(i, tk)
 		if err != nil {

@@ -2,10 +2,8 @@ package prefinetune
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -46,6 +44,7 @@ type PretrainConfig struct {
 
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
+	KeepLast        int            `json:"-"` // checkpoints; default 2
 	Progress        func(Progress) `json:"-"` // told about every step
 	Warn            func(string)   `json:"-"` // told what a person should know
 }
@@ -95,14 +94,14 @@ func Pretrain(ctx context.Context, m *transformer.Model, texts []string, cfg Pre
 func (c PretrainConfig) defaults(m transformer.Config) (PretrainConfig, error) {
 	common := Config{
 		Steps: c.Steps, TokensPerBatch: c.TokensPerBatch, Accumulate: c.Accumulate, MaxLength: c.MaxLength, LR: c.LR, WarmUp: c.WarmUp,
-		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, CheckpointEvery: c.CheckpointEvery, Progress: c.Progress, Warn: c.Warn,
+		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, CheckpointEvery: c.CheckpointEvery, KeepLast: c.KeepLast, Progress: c.Progress, Warn: c.Warn,
 	}
 	if err := common.validate(nil); err != nil {
 		return c, err
 	}
 	common = common.withDefaults()
 	c.Steps, c.TokensPerBatch, c.Accumulate, c.LR, c.WarmUp = common.Steps, common.TokensPerBatch, common.Accumulate, common.LR, common.WarmUp
-	c.WeightDecay, c.ClipNorm, c.CheckpointEvery, c.Progress, c.Warn = common.WeightDecay, common.ClipNorm, common.CheckpointEvery, common.Progress, common.Warn
+	c.WeightDecay, c.ClipNorm, c.CheckpointEvery, c.KeepLast, c.Progress, c.Warn = common.WeightDecay, common.ClipNorm, common.CheckpointEvery, common.KeepLast, common.Progress, common.Warn
 	if c.MaxLength == 0 {
 		c.MaxLength = min(m.MaxLength(), 512, c.TokensPerBatch)
 	}
@@ -141,10 +140,10 @@ type pretrainer struct {
 	key     device.Key
 	scope   *autograd.Scope
 	grads   *autograd.Gradients
-	log     *metricsLog
+	folder  *folder // nil without an Out folder
 
-	step, saved int
-	before      float64
+	step   int
+	before float64
 }
 
 // pretrainLine is a line of metrics.jsonl.
@@ -200,7 +199,7 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 		if err := p.open(); err != nil {
 			return nil, err
 		}
-		defer p.log.close()
+		defer p.folder.close()
 	}
 	if p.step == 0 {
 		p.before = p.perplexity()
@@ -208,7 +207,7 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 	began, tokens, first := time.Now(), 0, p.step
 	for p.step < p.cfg.Steps {
 		if ctx.Err() != nil {
-			return nil, p.interrupted()
+			return nil, p.folder.interrupted(p.step, p.save)
 		}
 		line, err := p.trainStep()
 		if err != nil {
@@ -217,17 +216,15 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 		tokens += line.Tokens
 		elapsed := time.Since(began)
 		line.TokensPerSecond = math.Round(float64(tokens) / elapsed.Seconds())
-		if err := p.log.write(line); err != nil {
-			return nil, fmt.Errorf("prefinetune: metrics: %w", err)
+		if err := p.folder.record(p.step, line); err != nil {
+			return nil, err
 		}
 		p.cfg.Progress(Progress{
 			Step: p.step, Steps: p.cfg.Steps, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm, TokensPerSecond: line.TokensPerSecond,
 			Remaining: elapsed / time.Duration(p.step-first) * time.Duration(p.cfg.Steps-p.step),
 		})
-		if p.cfg.Out != "" && (p.step%p.cfg.CheckpointEvery == 0 || p.step == p.cfg.Steps) {
-			if err := p.save(); err != nil {
-				return nil, fmt.Errorf("prefinetune: checkpoint: %w", err)
-			}
+		if err := p.folder.after(p.step, p.save); err != nil {
+			return nil, err
 		}
 	}
 	r := &PretrainResult{
@@ -311,37 +308,4 @@ func (p *pretrainer) perplexity() float64 {
 		scope.Reset()
 	}
 	return math.Exp(sum / float64(n)) // NaN of none
-}
-
-func (p *pretrainer) interrupted() error {
-	if p.cfg.Out == "" {
-		return fmt.Errorf("prefinetune: %w at step %d", ErrInterrupted, p.step)
-	}
-	if p.saved != p.step || p.step == 0 {
-		if err := p.save(); err != nil {
-			return fmt.Errorf("prefinetune: checkpoint on interrupt: %w", err)
-		}
-	}
-	return fmt.Errorf("prefinetune: %w at step %d; a checkpoint is in %s, the same command resumes", ErrInterrupted, p.step, p.cfg.Out)
-}
-
-// open prepares the Out folder and restores the newest checkpoint.
-func (p *pretrainer) open() error {
-	if err := os.MkdirAll(p.cfg.Out, 0o755); err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	mine := p.identity()
-	var its pretrainIdentity
-	if err := claim(p.cfg.Out, mine, &its, func() []string { return mine.compare(its) }); err != nil {
-		return err
-	}
-	log, err := openMetrics(filepath.Join(p.cfg.Out, "metrics.jsonl"))
-	if err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	p.log = log
-	if err := p.restore(); err != nil {
-		return errors.Join(err, log.close())
-	}
-	return nil
 }

@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 
 	"github.com/muppet-go/muppet/transformer"
@@ -52,68 +53,53 @@ func (id pretrainIdentity) compare(other pretrainIdentity) (d []string) {
 	return d
 }
 
-// pretrainState is what a checkpoint knows besides tensors.
+// open prepares the Out folder and restores the newest checkpoint.
+func (p *pretrainer) open() error {
+	mine := p.identity()
+	var its pretrainIdentity
+	p.folder = &folder{path: p.cfg.Out, keep: p.cfg.KeepLast, every: p.cfg.CheckpointEvery, steps: p.cfg.Steps, warn: p.cfg.Warn, identity: mine}
+	if err := p.folder.open(&its, func() []string { return mine.compare(its) }); err != nil {
+		return err
+	}
+	if err := p.restore(); err != nil {
+		return errors.Join(err, p.folder.close())
+	}
+	return nil
+}
+
+// pretrainState is what a checkpoint keeps besides tensors.
 type pretrainState struct {
-	Step           int            `json:"step"`
-	Sampler        cursor         `json:"sampler"`
-	OptimizerSteps map[string]int `json:"optimizer_steps"`
-	MetricsBytes   int64          `json:"metrics_bytes"`
-	Before         *float64       `json:"perplexity_before"` // nil without held-out texts
-	Machine        machine        `json:"machine"`
+	Sampler cursor   `json:"sampler"`
+	Before  *float64 `json:"perplexity_before"` // nil without held-out texts
 }
 
 func (p *pretrainer) save() error {
-	_, steps := p.opt.State()
-	s := pretrainState{Step: p.step, Sampler: p.sampler.Cursor, OptimizerSteps: steps, MetricsBytes: p.log.size, Machine: thisMachine()}
+	s := pretrainState{Sampler: p.sampler.Cursor}
 	if !math.IsNaN(p.before) {
 		s.Before = &p.before
 	}
-	if err := p.log.sync(); err != nil { // the state refers to its length
-		return err
-	}
-	if err := writeCheckpoint(p.cfg.Out, p.step, p.model, p.opt, s); err != nil {
-		return err
-	}
-	p.saved = p.step
-	return removeOld(p.cfg.Out)
+	return p.folder.save(p.step, p.model, p.opt, s)
 }
 
-// restore loads the newest checkpoint, if there is one, and says so.
+// restore goes back to the newest checkpoint, if there is one.
 func (p *pretrainer) restore() error {
-	names, err := listCheckpoints(p.cfg.Out)
-	if err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	if len(names) == 0 {
-		return p.log.truncate(0)
-	}
-	dir := filepath.Join(p.cfg.Out, checkpointsDir, names[len(names)-1])
 	var s pretrainState
-	err = readJSON(filepath.Join(dir, "state.json"), &s)
-	if err == nil && (s.Step < 0 || s.Step > p.cfg.Steps || !p.sampler.seekable(s.Sampler)) {
-		err = fmt.Errorf("state.json does not fit the run: step %d, sampler at %+v", s.Step, s.Sampler)
+	step, found, err := p.folder.restore(p.model, p.opt, func(data []byte) error {
+		s = pretrainState{}
+		if err := json.Unmarshal(data, &s); err != nil {
+			return err
+		}
+		if !p.sampler.seekable(s.Sampler) {
+			return fmt.Errorf("sampler at %+v", s.Sampler)
+		}
+		return nil
+	})
+	if found {
+		p.step = step
+		if s.Before != nil {
+			p.before = *s.Before
+		}
+		p.sampler.seek(s.Sampler)
 	}
-	if err == nil {
-		err = readCheckpoint(dir, p.model, p.opt, s.OptimizerSteps)
-	}
-	if err == nil {
-		err = p.log.truncate(s.MetricsBytes)
-	}
-	if err != nil {
-		return fmt.Errorf("prefinetune: checkpoint %s cannot be read: %w (remove that folder to resume from the one before it, or to start again)", dir, err)
-	}
-	p.step, p.saved = s.Step, s.Step
-	if s.Before != nil {
-		p.before = *s.Before
-	}
-	p.sampler.seek(s.Sampler)
-	if warning := s.Machine.warning(); warning != "" {
-		p.cfg.Warn(warning)
-	}
-	if p.step == p.cfg.Steps {
-		p.cfg.Warn(fmt.Sprintf("%s holds this run, complete at step %d: nothing left to train", p.cfg.Out, p.step))
-	} else if p.step > 0 {
-		p.cfg.Warn(fmt.Sprintf("resuming at step %d of %d", p.step, p.cfg.Steps))
-	}
-	return nil
+	return err
 }

@@ -71,7 +71,7 @@ func TestRecipesResume(t *testing.T) {
 		if err := first.save(); err != nil {
 			t.Fatal(err)
 		}
-		first.log.close()
+		first.folder.close()
 		second := newTrainer(t, out, change)
 		if err := second.open(); err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestRecipesResume(t *testing.T) {
 			t.Fatalf("%s: resumed at step %d", name, second.step)
 		}
 		runTo(t, second, 8)
-		second.log.close()
+		second.folder.close()
 		if got := hashParameters(second.model); got != want {
 			t.Errorf("%s: weights %s after a resume, %s without", name, got, want)
 		}

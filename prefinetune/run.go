@@ -5,12 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -65,49 +61,6 @@ func hashParameters(model any) string {
 		binary.Write(h, binary.LittleEndian, e.Tensor.Float32s()) // a hash does not fail
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// claim makes sure that the Out folder is this run's: empty, or begun by it.
-func (t *Trainer) claim() error {
-	mine := t.identity()
-	var its identity
-	return claim(t.cfg.Out, mine, &its, func() []string { return mine.compare(its) })
-}
-
-// claim makes sure that a folder is a run's whose identity is mine: empty, or begun by it. It
-// reads what the folder says into its, and asks for the differences.
-func claim(out string, mine, its any, differences func() []string) error {
-	path := filepath.Join(out, "run.json")
-	switch err := readJSON(path, its); {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := checkEmpty(out); err != nil {
-			return err
-		}
-		if err := writeJSON(path, mine); err != nil {
-			return fmt.Errorf("prefinetune: %w", err)
-		}
-		return nil
-	case err != nil:
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	if d := differences(); d != nil {
-		return fmt.Errorf("prefinetune: %s holds another run (%s); choose another folder, or repeat that run's settings to resume it", out, strings.Join(d, ", "))
-	}
-	return nil
-}
-
-// checkEmpty refuses a folder with files that no run here wrote.
-func checkEmpty(out string) error {
-	entries, err := os.ReadDir(out)
-	if err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	for _, e := range entries {
-		if e.Name() == checkpointsDir || e.Name() == "metrics.jsonl" || e.Name() == "report.html" || e.Name() == "model" {
-			return fmt.Errorf("prefinetune: %s has %s but no run.json: not a folder to write a run to", out, e.Name())
-		}
-	}
-	return nil
 }
 
 // compare names what differs.

@@ -2,11 +2,10 @@ package prefinetune
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,10 +35,9 @@ type Trainer struct {
 	key     device.Key
 	scope   *autograd.Scope
 	grads   *autograd.Gradients
-	log     *metricsLog
+	folder  *folder // nil without an Out folder
 
-	step  int
-	saved int // step of the last checkpoint
+	step int
 	tally
 }
 
@@ -175,12 +173,12 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		if err := t.open(); err != nil {
 			return nil, err
 		}
-		defer t.log.close()
+		defer t.folder.close()
 	}
 	began, tokens, first := time.Now(), 0, t.step
 	for t.step < t.cfg.Steps {
 		if ctx.Err() != nil {
-			return nil, t.interrupted()
+			return nil, t.folder.interrupted(t.step, t.save)
 		}
 		line, err := t.trainStep()
 		if err != nil {
@@ -189,8 +187,8 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		tokens += line.Tokens
 		elapsed := time.Since(began)
 		line.TokensPerSecond = math.Round(float64(tokens) / elapsed.Seconds())
-		if err := t.log.write(line); err != nil {
-			return nil, fmt.Errorf("prefinetune: metrics: %w", err)
+		if err := t.folder.record(t.step, line); err != nil {
+			return nil, err
 		}
 		loss := line.Loss
 		if line.Skipped != nil {
@@ -202,10 +200,8 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 			TokensPerSecond: line.TokensPerSecond,
 			Remaining:       elapsed / time.Duration(t.step-first) * time.Duration(t.cfg.Steps-t.step),
 		})
-		if t.cfg.Out != "" && (t.step%t.cfg.CheckpointEvery == 0 || t.step == t.cfg.Steps) {
-			if err := t.save(); err != nil {
-				return nil, fmt.Errorf("prefinetune: checkpoint: %w", err)
-			}
+		if err := t.folder.after(t.step, t.save); err != nil {
+			return nil, err
 		}
 	}
 	return t.finish(ctx, time.Since(began))
@@ -213,48 +209,47 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 
 // open prepares the Out folder and restores the newest checkpoint.
 func (t *Trainer) open() error {
-	if err := os.MkdirAll(t.cfg.Out, 0o755); err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	if err := t.claim(); err != nil {
+	mine := t.identity()
+	var its identity
+	t.folder = &folder{path: t.cfg.Out, keep: t.cfg.KeepLast, every: t.cfg.CheckpointEvery, steps: t.cfg.Steps, warn: t.cfg.Warn, identity: mine}
+	if err := t.folder.open(&its, func() []string { return mine.compare(its) }); err != nil {
 		return err
 	}
-	log, err := openMetrics(filepath.Join(t.cfg.Out, "metrics.jsonl"))
-	if err != nil {
-		return fmt.Errorf("prefinetune: %w", err)
-	}
-	t.log = log
-	warning, err := t.restore()
-	if err != nil {
-		return errors.Join(err, log.close())
-	}
-	if warning != "" {
-		t.cfg.Warn(warning)
-	}
-	switch {
-	case t.step == t.cfg.Steps:
-		t.cfg.Warn(fmt.Sprintf("%s holds this run, complete at step %d: nothing left to train", t.cfg.Out, t.step))
-		return nil
-	case t.step > 0:
-		t.cfg.Warn(fmt.Sprintf("resuming at step %d of %d", t.step, t.cfg.Steps))
-		return nil
-	}
-	if err := log.truncate(0); err != nil {
-		return errors.Join(err, log.close())
+	if err := t.restore(); err != nil {
+		return errors.Join(err, t.folder.close())
 	}
 	return nil
 }
 
-func (t *Trainer) interrupted() error {
-	if t.cfg.Out == "" {
-		return fmt.Errorf("prefinetune: %w at step %d", ErrInterrupted, t.step)
-	}
-	if t.saved != t.step || t.step == 0 {
-		if err := t.save(); err != nil {
-			return fmt.Errorf("prefinetune: checkpoint on interrupt: %w", err)
+// runState is what a checkpoint keeps of a Trainer besides tensors.
+type runState struct {
+	Sampler cursor `json:"sampler"`
+	tally
+}
+
+// save writes a checkpoint.
+func (t *Trainer) save() error {
+	return t.folder.save(t.step, t.model, t.opt, runState{t.sampler.Cursor, t.tally})
+}
+
+// restore goes back to the newest checkpoint, if there is one.
+func (t *Trainer) restore() error {
+	var s runState
+	step, found, err := t.folder.restore(t.model, t.opt, func(data []byte) error {
+		s = runState{}
+		if err := json.Unmarshal(data, &s); err != nil {
+			return err
 		}
+		if len(s.Sampled) != len(t.tasks) || !t.sampler.seekable(s.Sampler) {
+			return fmt.Errorf("%d tasks, sampler at %+v", len(s.Sampled), s.Sampler)
+		}
+		return nil
+	})
+	if found {
+		t.step, t.tally = step, s.tally
+		t.sampler.seek(s.Sampler)
 	}
-	return fmt.Errorf("prefinetune: %w at step %d; a checkpoint is in %s, the same command resumes", ErrInterrupted, t.step, t.cfg.Out)
+	return err
 }
 
 // Evaluate returns the model's predictions for the dev examples of task i.

@@ -82,6 +82,7 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
+	set.IntVar(&f.cfg.KeepLast, "keep-last", 2, "checkpoints to keep, the newest ones")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
 	recipeFlags(set, &f.cfg)
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
@@ -106,7 +107,7 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 	}{
 		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20},
 		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"accumulate", f.cfg.Accumulate, 1, 1e6}, {"cap", f.cfg.Cap, 1, 1e9}, {"max-length", f.cfg.MaxLength, 16, 1e6},
-		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9},
+		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9}, {"keep-last", f.cfg.KeepLast, 1, 1e9},
 		{"few-shot-seeds", f.fewShotSeeds, 0, 1000},
 	} {
 		if given[n.name] && (n.value < n.least || n.value > n.most) {
