@@ -118,6 +118,8 @@ type state struct {
 	queue   []candidate // of a merge
 	lattice []node      // of a unigram model
 	cache   []slot
+
+	_ [64]byte // every token writes here: the state of another goroutine is to be on other lines of the caches
 }
 
 // token is a token of a piece, and the byte of the piece after it: tokens tile a piece.

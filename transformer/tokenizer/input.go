@@ -214,14 +214,21 @@ func (t *Tokenizer) join(layout template, texts [2]Encoding, parts ...Span) Enco
 // not in it.
 func (t *Tokenizer) trimmed(id int32, s Span, text string) Span {
 	part := text[s.Start:s.End]
+	token := t.text[id]
+	if ends := len(part) - 1; ends >= 0 && isVisible(part[0]) && isVisible(part[ends]) && token != "" && isVisible(token[len(token)-1]) {
+		return s // as most are
+	}
 	if t.added[id] { // which may have taken any white space around it
 		s.Start += len(part) - len(strings.TrimLeftFunc(part, isSpace))
 		s.End = s.Start + len(strings.TrimFunc(part, isSpace))
 		return s
 	}
-	if strings.Trim(t.text[id], " ") == "" && strings.Trim(part, " ") != "" {
+	if strings.Trim(token, " ") == "" && strings.Trim(part, " ") != "" {
 		return Span{s.Start, s.Start} // the space put before a text
 	}
 	s.Start += len(part) - len(strings.TrimLeft(part, " "))
 	return Span{s.Start, s.Start + len(strings.Trim(part, " "))}
 }
+
+// isVisible tells of a byte that it is a character of ASCII and no space.
+func isVisible(b byte) bool { return b > ' ' && b <= '~' }

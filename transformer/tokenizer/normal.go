@@ -17,6 +17,8 @@ type normal struct {
 	}
 	parts  []part
 	places []int // in the old text, of the characters that parts came from
+
+	_ [64]byte // see state
 }
 
 // begin starts anew with a text that has not been changed and stands at byte base of the whole.
