@@ -118,6 +118,7 @@ type state struct {
 	queue   []candidate // of a merge
 	lattice []node      // of a unigram model
 	cache   []slot
+	words   *words // of training
 
 	_ [64]byte // every token writes here: the state of another goroutine is to be on other lines of the caches
 }

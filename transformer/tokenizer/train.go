@@ -8,6 +8,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"github.com/muppet-go/muppet/internal/parallel"
 )
 
 // The special tokens of a byte-level vocabulary, in the order that Train gives them.
@@ -116,14 +119,14 @@ func (c *corpus) learn(tokens []string, prefix string, cfg TrainConfig) ([]strin
 	}
 	var merges []merge
 	for len(tokens) < cfg.VocabSize {
-		p, ok := c.mostFrequent(minFrequency)
+		index, ok := c.mostFrequent(minFrequency)
 		if !ok {
 			break
 		}
-		id := int32(len(tokens))
+		p, id := c.pairs[index].pair, int32(len(tokens))
 		tokens = append(tokens, tokens[p.left]+strings.TrimPrefix(tokens[p.right], prefix))
 		merges = append(merges, merge{p, id})
-		c.merge(p, id)
+		c.merge(index, id)
 	}
 	return tokens, merges
 }
@@ -148,7 +151,8 @@ func (d *definition) trained(complete func() error) (*Tokenizer, error) {
 type corpus struct {
 	symbols []symbol
 	counts  []int64 // by word
-	pairs   map[pair]*occurrences
+	index   table   // of pairs
+	pairs   []occurrences
 	queue   heap[frequency]
 }
 
@@ -162,6 +166,7 @@ type symbol struct {
 // occurrences of a pair. A pair comes into being either with the corpus or with the merge that makes the newer of its two
 // tokens, all its places at once and in ascending order; from then on it only becomes rarer, and places go stale.
 type occurrences struct {
+	pair
 	count int64
 	at    []int32
 }
@@ -170,9 +175,10 @@ type occurrences struct {
 type frequency struct {
 	pair
 	count int64
+	index int32 // of the pair
 }
 
-// words counts words. It is a pre-tokeniser, the last one: what the others cut, it keeps.
+// words are the distinct words of texts, and how often they occur.
 type words struct {
 	index  map[string]int32
 	list   []string
@@ -180,35 +186,74 @@ type words struct {
 	size   int // bytes of list
 }
 
-func (w *words) split(_ *Tokenizer, _ *state, v view, _ int) {
-	i, ok := w.index[v.text]
+func newWords() *words { return &words{index: map[string]int32{}} }
+
+func (w *words) add(word string, count int64) {
+	i, ok := w.index[word]
 	if !ok {
 		i = int32(len(w.list))
-		word := strings.Clone(v.text)
+		word = strings.Clone(word)
 		w.index[word] = i
 		w.list, w.counts, w.size = append(w.list, word), append(w.counts, 0), w.size+len(word)
 	}
-	w.counts[i]++
+	w.counts[i] += count
 }
 
-// countWords counts the pieces that a tokenizer without a model makes of texts.
+// wordCounter is the last pre-tokeniser in training: what the others cut, it counts.
+type wordCounter struct{}
+
+func (wordCounter) split(_ *Tokenizer, st *state, v view, _ int) { st.words.add(v.text, 1) }
+
+// countWords counts the pieces that a tokenizer without a model makes of texts, on all cores. The order of the words
+// depends on who counted what; what is learned from them does not.
 func countWords(t *Tokenizer, texts func(yield func(string) bool)) (*words, error) {
-	w := &words{index: map[string]int32{}}
-	t.pre = append(t.pre, w)
-	st := &state{buffers: make([]normal, 1+len(t.pre))}
+	const group, groups = 1 << 16, 64 // bytes of texts that are counted together, and how many of those are at hand
+	t.pre = append(t.pre, wordCounter{})
+	counters := make([]*state, parallel.Threads())
+	for i := range counters {
+		counters[i] = &state{buffers: make([]normal, 1+len(t.pre)), words: newWords()}
+	}
+	var full [][]string
+	count := func() bool {
+		var next atomic.Int64
+		parallel.For(len(counters), func(i int) {
+			for g := next.Add(1) - 1; g < int64(len(full)); g = next.Add(1) - 1 {
+				for _, text := range full[g] {
+					t.run(counters[i], text, false)
+				}
+			}
+		})
+		full = full[:0]
+		return !slices.ContainsFunc(counters, func(st *state) bool { return st.words.size > math.MaxInt32 })
+	}
+	var now []string
+	size := 0
 	texts(func(text string) bool {
-		t.run(st, text, false)
-		return w.size <= math.MaxInt32
+		now, size = append(now, text), size+len(text)
+		if size < group {
+			return true
+		}
+		full, now, size = append(full, now), nil, 0
+		return len(full) < groups || count()
 	})
-	if w.size > math.MaxInt32 {
+	full = append(full, now)
+	ok := count()
+	all := counters[0].words
+	for _, st := range counters[1:] {
+		for i, word := range st.words.list {
+			all.add(word, st.words.counts[i])
+		}
+		st.words = nil
+	}
+	if !ok || all.size > math.MaxInt32 {
 		return nil, errors.New("tokenizer: Train: the distinct words take more than 2 GiB")
 	}
-	return w, nil
+	return all, nil
 }
 
 // newCorpus lays out words as the symbols that spell yields for each.
 func newCorpus(words *words, spell func(yield func(id int32), word string)) *corpus {
-	c := &corpus{counts: words.counts, pairs: map[pair]*occurrences{}, symbols: make([]symbol, 0, words.size)}
+	c := &corpus{counts: words.counts, index: newTable(0), symbols: make([]symbol, 0, words.size)}
 	for i, word := range words.list {
 		first := int32(len(c.symbols))
 		spell(func(id int32) {
@@ -226,57 +271,61 @@ func newCorpus(words *words, spell func(yield func(id int32), word string)) *cor
 	c.queue.before = func(a, b frequency) bool {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.left, b.left), cmp.Compare(a.right, b.right)) < 0
 	}
-	for p, o := range c.pairs { // in any order: the queue's is total
-		c.queue.push(frequency{p, o.count})
-	}
+	c.push(0)
 	return c
 }
 
-// add records an occurrence of a pair whose left token is the symbol at the given place, and tells whether it is the first.
-func (c *corpus) add(p pair, at int32) bool {
-	o, ok := c.pairs[p]
-	if !ok {
-		o = &occurrences{}
-		c.pairs[p] = o
+// push puts the pairs from the given one on into the queue.
+func (c *corpus) push(first int) {
+	for i := first; i < len(c.pairs); i++ {
+		c.queue.push(frequency{c.pairs[i].pair, c.pairs[i].count, int32(i)})
 	}
+}
+
+// add records an occurrence of a pair whose left token is the symbol at the given place.
+func (c *corpus) add(p pair, at int32) {
+	i, ok := c.index.get(p.key())
+	if !ok {
+		i = int32(len(c.pairs))
+		c.index.set(p.key(), i)
+		c.pairs = append(c.pairs, occurrences{pair: p})
+	}
+	o := &c.pairs[i]
 	o.count += c.counts[c.symbols[at].word]
 	o.at = append(o.at, at)
-	return !ok
 }
 
-// mostFrequent takes the most frequent pair off the queue, if it occurs often enough. Counts that fell since they were
-// pushed are corrected on the way.
-func (c *corpus) mostFrequent(minFrequency int64) (pair, bool) {
+// remove takes occurrences of a pair away.
+func (c *corpus) remove(p pair, weight int64) {
+	if i, ok := c.index.get(p.key()); ok {
+		c.pairs[i].count -= weight
+	}
+}
+
+// mostFrequent takes the most frequent pair off the queue, if it occurs often enough, and returns its index. Counts that
+// fell since they were pushed are corrected on the way.
+func (c *corpus) mostFrequent(minFrequency int64) (int32, bool) {
 	for len(c.queue.items) > 0 {
 		f := c.queue.pop()
-		now := c.pairs[f.pair].count
+		now := c.pairs[f.index].count
 		switch {
 		case now < max(1, minFrequency): // for good
-			delete(c.pairs, f.pair)
+			c.pairs[f.index].at = nil
 		case now < f.count:
-			c.queue.push(frequency{f.pair, now})
+			f.count = now
+			c.queue.push(f)
 		default:
-			return f.pair, true
+			return f.index, true
 		}
 	}
-	return pair{}, false
+	return 0, false
 }
 
-// merge replaces the pair by a new token everywhere.
-func (c *corpus) merge(p pair, id int32) {
-	places := c.pairs[p].at
-	delete(c.pairs, p)
-	var fresh []pair
-	add := func(p pair, at int32) {
-		if c.add(p, at) {
-			fresh = append(fresh, p)
-		}
-	}
-	remove := func(p pair, weight int64) {
-		if o, ok := c.pairs[p]; ok { // a pair that was merged or dropped is not counted any more
-			o.count -= weight
-		}
-	}
+// merge replaces a pair by a new token everywhere.
+func (c *corpus) merge(index, id int32) {
+	p, places := c.pairs[index].pair, c.pairs[index].at
+	c.pairs[index].at = nil
+	old := len(c.pairs)
 	for _, at := range places {
 		left := &c.symbols[at]
 		if left.id != p.left || left.next < 0 || c.symbols[left.next].id != p.right {
@@ -288,17 +337,15 @@ func (c *corpus) merge(p pair, id int32) {
 		left.next = right.next
 		if left.prev >= 0 {
 			before := c.symbols[left.prev].id
-			remove(pair{before, p.left}, weight)
-			add(pair{before, id}, left.prev)
+			c.remove(pair{before, p.left}, weight)
+			c.add(pair{before, id}, left.prev)
 		}
 		if left.next >= 0 {
 			after := &c.symbols[left.next]
 			after.prev = at
-			remove(pair{p.right, after.id}, weight)
-			add(pair{id, after.id}, at)
+			c.remove(pair{p.right, after.id}, weight)
+			c.add(pair{id, after.id}, at)
 		}
 	}
-	for _, p := range fresh {
-		c.queue.push(frequency{p, c.pairs[p].count})
-	}
+	c.push(old)
 }

@@ -2,8 +2,10 @@ package tokenizer
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -288,5 +290,47 @@ func TestTrainWordPieceByTheBook(t *testing.T) {
 	}
 	if got := tok.Decode(tok.Encode("Été").IDs); got != "Été" {
 		t.Errorf("cased: %q", got)
+	}
+}
+
+// Words are counted on all cores, some thousands of texts at a time, and every count is the same.
+func TestTrainOnManyThreads(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	var texts []string
+	for size := 0; size < 5<<20; { // more than are counted at once
+		b := make([]byte, 20+rng.IntN(2000))
+		for i := range b {
+			b[i] = "etaoin  "[rng.IntN(8)]
+		}
+		texts, size = append(texts, string(b)), size+len(b)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := map[string]int64{}
+	for _, text := range texts {
+		for len(text) > 0 {
+			n := piece(characters(), text)
+			want[text[:n]]++
+			text = text[n:]
+		}
+	}
+	var first *Tokenizer
+	for _, n := range []int{1, 2, 3} {
+		runtime.GOMAXPROCS(n)
+		words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, slices.Values(texts))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		for i, word := range words.list {
+			got[word] = words.counts[i]
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("%d threads: other counts", n)
+		}
+		tok := train(t, texts, TrainConfig{VocabSize: 500})
+		if first == nil {
+			first = tok
+		}
+		equal(t, tok, first)
 	}
 }
