@@ -45,6 +45,10 @@ type Config struct {
 	LossWeights map[string]float64 `json:"loss_weights"`
 	Mean        string             `json:"mean"`
 
+	// LabelSmoothing is the probability that the target of a summarisation leaves to the other
+	// tokens, evenly, as in fairseq; default 0.1, negative for none.
+	LabelSmoothing float64 `json:"label_smoothing"`
+
 	R3F R3F `json:"r3f"`
 
 	// NonFinite is what to do when a loss or a gradient is NaN or infinite: "stop"
@@ -66,13 +70,14 @@ type Config struct {
 //	Lambda · mean over examples of KL(p‖q) + KL(q‖p)
 //
 // with p and q the distributions over an example's choices in the two passes (for
-// a span the mean of start and end). It is not divided by log n: the paper does
+// a span the mean of start and end, for a summary that of its tokens). The noise is the
+// encoder's; a decoder's words have none. It is not divided by log n: the paper does
 // not say that it should be. Both passes are differentiated, as the formula has it;
 // fairseq's program for sentences leaves out the embeddings' part in the second.
 type R3F struct {
 	Lambda         float64 `json:"lambda"`          // 0: no R3F
 	Eps            float64 `json:"eps"`             // the noise is from N(0, Eps²) or U(-Eps, Eps); default 1e-5
-	Noise          string  `json:"noise"`           // "uniform" (default) or "normal"
+	Noise          string  `json:"noise"`           // "uniform" or "normal"; default: normal for the sources of summaries, uniform for all else
 	DifferentMasks bool    `json:"different_masks"` // the passes have dropout masks of their own, as in fairseq
 
 	// SpectralNorm makes it R4F: the weights of every head's last layer are divided by
@@ -104,15 +109,18 @@ func (c Config) validate(tasks []*task.Task) error {
 		name  string
 		value float64
 	}{
-		{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"Temperature", c.Temperature},
+		{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
 		{"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
 	} {
 		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
 			return fmt.Errorf("prefinetune: %s is %g; want a finite number", x.name, x.value)
 		}
-		if x.value < 0 && x.name != "WeightDecay" && x.name != "ClipNorm" {
+		if x.value < 0 && x.name != "WeightDecay" && x.name != "ClipNorm" && x.name != "LabelSmoothing" {
 			return fmt.Errorf("prefinetune: %s is %g; want a positive number", x.name, x.value)
 		}
+	}
+	if c.LabelSmoothing >= 1 {
+		return fmt.Errorf("prefinetune: LabelSmoothing is %g; want less than 1", c.LabelSmoothing)
 	}
 	for _, s := range []struct {
 		name, value string
@@ -202,8 +210,8 @@ func (c Config) withDefaults() Config {
 	setString(&c.Scaling, "log n")
 	setString(&c.Mean, "examples")
 	setString(&c.NonFinite, "stop")
+	set(&c.LabelSmoothing, 0.1)
 	set(&c.R3F.Eps, 1e-5)
-	setString(&c.R3F.Noise, "uniform")
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}
 	}
@@ -246,7 +254,11 @@ func (r R3F) words() string {
 		if r.DifferentMasks {
 			masks = "different"
 		}
-		parts = append(parts, fmt.Sprintf("λ %g, %s noise of ε %g, %s masks", r.Lambda, r.Noise, r.Eps, masks))
+		noise := r.Noise
+		if noise == "" {
+			noise = "uniform (for summaries normal)"
+		}
+		parts = append(parts, fmt.Sprintf("λ %g, %s noise of ε %g, %s masks", r.Lambda, noise, r.Eps, masks))
 	}
 	if r.SpectralNorm {
 		parts = append(parts, "heads spectrally normalised")

@@ -73,8 +73,8 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 }
 
 // weighed packs examples for a step by the paper's recipe.
-func weighed(tasks []*task.Task, examples ...*example) *packed {
-	p := pack(tasks, examples, (*example).training)
+func weighed(m *Model, tasks []*task.Task, examples ...*example) *packed {
+	p := m.pack(tasks, examples, (*example).training)
 	Config{}.withDefaults().weigh(tasks, p)
 	return p
 }
@@ -90,7 +90,7 @@ func TestLossCurveMatchesPyTorch(t *testing.T) {
 		for _, j := range s.Examples {
 			picked = append(picked, examples[j])
 		}
-		loss := m.loss(scope, tasks, weighed(tasks, picked...), nil, nil).total
+		loss := m.loss(scope, tasks, weighed(m, tasks, picked...), nil, nil).total
 		autograd.Backward(loss, grads)
 		got := loss.Item()
 		opt.LR = s.LR
@@ -115,12 +115,12 @@ func TestPackedIsOneAtATime(t *testing.T) {
 	examples = examples[:16]
 	scope := autograd.NewScope()
 	together, single := autograd.NewGradients(), autograd.NewGradients()
-	l := m.loss(scope, tasks, weighed(tasks, examples...), nil, nil)
+	l := m.loss(scope, tasks, weighed(m, tasks, examples...), nil, nil)
 	loss, each := l.total, l.each
 	autograd.Backward(loss, together)
 	want := 0.0
 	for _, e := range examples {
-		loss := m.loss(scope, tasks, weighed(tasks, e), nil, nil).total
+		loss := m.loss(scope, tasks, weighed(m, tasks, e), nil, nil).total
 		want += loss.Item()
 		autograd.Backward(loss, single)
 	}

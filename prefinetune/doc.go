@@ -1,5 +1,5 @@
 // Package prefinetune is massively multi-task pre-finetuning: a stage between
-// language-model pre-training and fine-tuning in which an encoder learns from many
+// language-model pre-training and fine-tuning in which a model learns from many
 // datasets at once (Aghajanyan et al., "Muppet", EMNLP 2021, arXiv 2101.11038).
 //
 // Three decisions make the recipe:
@@ -9,10 +9,11 @@
 //     over whatever tasks its batch holds. A batch is packed without padding up
 //     to a number of tokens.
 //   - Losses are scaled. Each example's cross entropy is divided by log n, n being
-//     the number of things it chooses among: classes, candidates, positions. Uniform
+//     the number of things it chooses among: classes, candidates, positions, tokens. Uniform
 //     predictions then cost 1 in every task, and the loss is the mean over examples.
 //   - Heads are shared where that helps: each classification task has its own, all
-//     ranking tasks share one, and so do all span tasks.
+//     ranking tasks share one, and so do all span tasks. Summaries are written by BART's
+//     decoder, which has learned to.
 //
 // Each has its alternatives in Config, which the paper compared or left open: batches of
 // one task, other ways of sampling, fixed weights, the mean over tasks, R3F and R4F

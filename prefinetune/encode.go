@@ -11,7 +11,9 @@ import (
 // example is one example as the model sees it.
 type example struct {
 	task      int
-	sequences []tokenizer.Encoding // one text; a ranking's candidates; the windows of a span's passage
+	sequences []tokenizer.Encoding // one text; a ranking's candidates; the windows of a span's passage; a source
+	labels    []int32              // what is to be written of a source, <s> to </s>
+	decoded   bool                 // a decoder reads the sequences, too
 	target    int                  // class or candidate; for a span the window with the answer, -1 for none
 	spans     []window             // of each sequence, for a span task
 	start     int                  // first and last token of the answer, counted from the start of
@@ -26,11 +28,17 @@ type window struct {
 	offsets      []tokenizer.Span // of those tokens in the passage
 }
 
-// tokens returns how many tokens of a training batch the example takes.
-func (e *example) tokens() int {
-	n := 0
-	for _, s := range e.training() {
+// tokens returns how many tokens of a training batch the example takes, the encoder's and the
+// decoder's.
+func (e *example) tokens() int { return e.tokensOf(e.training()) }
+
+func (e *example) tokensOf(sequences []tokenizer.Encoding) int {
+	n := len(e.labels)
+	for _, s := range sequences {
 		n += len(s.IDs)
+		if e.decoded {
+			n += len(s.IDs)
+		}
 	}
 	return n
 }
@@ -46,19 +54,24 @@ func (e *example) training() []tokenizer.Encoding {
 // encoder turns texts into sequences.
 type encoder struct {
 	tok       *tokenizer.Tokenizer
-	maxLength int // tokens of a sequence
-	budget    int // tokens of an example
+	maxLength int  // tokens of a sequence
+	budget    int  // tokens of an example
+	decoder   bool // the model has one
 }
 
 func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, error) {
-	e := &example{task: index}
+	e := &example{task: index, decoded: enc.decoder && t.Family != task.Summarisation}
 	switch t.Family {
 	case task.Classification:
 		e.target = ex.Label
 		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Text, ex.Text2)}
 	case task.Commonsense:
 		e.target = ex.Answer
-		limit := min(enc.maxLength, enc.budget/len(ex.Choices))
+		room := enc.budget
+		if e.decoded {
+			room /= 2
+		}
+		limit := min(enc.maxLength, room/len(ex.Choices))
 		if limit < 8 {
 			return nil, fmt.Errorf("%s: task %s: %d candidates do not fit %d tokens", ex.Where, t.Name, len(ex.Choices), enc.budget)
 		}
@@ -67,6 +80,9 @@ func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, 
 		}
 	case task.MRC:
 		enc.windows(e, ex)
+	case task.Summarisation:
+		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Source, "")}
+		e.labels = enc.join(e, enc.maxLength, ex.Target, "").IDs
 	default:
 		return nil, fmt.Errorf("%s: task %s: family %s has no loss here", ex.Where, t.Name, t.Family)
 	}

@@ -1,11 +1,13 @@
 package prefinetune
 
 import (
+	"context"
 	"strings"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/task"
+	"github.com/muppet-go/muppet/transformer"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
 
@@ -13,30 +15,67 @@ import (
 const longestAnswer = 30
 
 // predict returns the model's choice for every example, which are all of one task, in
-// order.
-func (m *Model) predict(scope *autograd.Scope, tasks []*task.Task, encoded []*example, texts []task.Example, budget int) metrics.Predictions {
+// order, or what it writes of each, with the given settings. It returns the context's error if
+// that ends first.
+func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*example, texts []task.Example, budget int, g transformer.GenerationConfig) (metrics.Predictions, error) {
 	var out metrics.Predictions
+	scope := autograd.NewScope().NoGrad()
 	all := func(e *example) []tokenizer.Encoding { return e.sequences }
 	for from := 0; from < len(encoded); {
 		to, used := from, 0
 		for to < len(encoded) {
-			n := 0
-			for _, s := range encoded[to].sequences {
-				n += len(s.IDs)
-			}
+			n := encoded[to].tokensOf(encoded[to].sequences)
 			if to > from && used+n > budget {
 				break
 			}
 			used += n
 			to++
 		}
-		p := pack(tasks, encoded[from:to], all)
-		_, scores := m.scores(scope, tasks, p, nil, nil)
-		p.decode(tasks, scores.Float32s(), texts[from:to], &out)
-		scope.Reset()
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		if tasks[encoded[from].task].Family == task.Summarisation {
+			written, err := m.write(ctx, encoded[from:to], g)
+			if err != nil {
+				return out, err
+			}
+			out.Text = append(out.Text, written...)
+		} else {
+			p := m.pack(tasks, encoded[from:to], all)
+			p.decode(tasks, m.scores(scope, tasks, p, nil, nil).scores.Float32s(), texts[from:to], &out)
+			scope.Reset()
+		}
 		from = to
 	}
-	return out
+	return out, nil
+}
+
+// write returns what the model writes of the examples' sources.
+func (m *Model) write(ctx context.Context, examples []*example, g transformer.GenerationConfig) ([]string, error) {
+	sources := make([]tokenizer.Encoding, len(examples))
+	for i, e := range examples {
+		sources[i] = e.sequences[0]
+	}
+	sequences, err := m.base.Generate(ctx, transformer.PackEncodings(sources...), g)
+	texts := make([]string, len(sequences))
+	for i, ids := range sequences {
+		texts[i] = strings.TrimSpace(m.base.Tokenizer.Decode(ids))
+	}
+	return texts, err
+}
+
+// generation returns the settings of Generate for a task: the checkpoint's, but, where it says
+// no more than Hugging Face's defaults do, with 4 beams and up to the length, in tokens, of the
+// longest summary in training.
+func (m *Model) generation(longest int) transformer.GenerationConfig {
+	g, absent := m.base.Generation, transformer.NewGenerationConfig(m.base.Config)
+	if g.NumBeams == absent.NumBeams && !g.DoSample {
+		g.NumBeams = 4
+	}
+	if g.MaxLength == absent.MaxLength {
+		g.MaxLength = min(max(longest+1, 2), m.base.Config.MaxLength()) // and decoder_start_token_id
+	}
+	return g
 }
 
 // decode appends the best choices of a batch of one task.

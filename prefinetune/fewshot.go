@@ -36,7 +36,10 @@ func FewShot(ctx context.Context, starts []Start, t *task.Task, cfg Config, seed
 					return nil, err
 				}
 			}
-			dev, predicted := tr.Evaluate(0)
+			dev, predicted, err := tr.Evaluate(ctx, 0)
+			if err != nil {
+				return nil, fmt.Errorf("prefinetune: fine-tuning on %s: %w", t.Name, ErrInterrupted)
+			}
 			score, _ := metrics.Score(t, dev, predicted)
 			results = append(results, report.FewShot{Task: t.Name, Start: start.Name, Seed: seed, Score: score})
 		}

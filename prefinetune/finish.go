@@ -33,10 +33,10 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 	r := &Result{Sampled: t.Sampled, Choiceless: t.Choiceless, Skipped: t.Skipped, Steps: t.step, Elapsed: elapsed}
 	t.cfg.Warn("scoring the dev examples, and the baselines")
 	for i, tk := range t.tasks {
+		s, err := t.score(ctx, i, tk)
 		if ctx.Err() != nil {
 			return nil, t.folder.interrupted(t.step, t.save)
 		}
-		s, err := t.score(i, tk)
 		if err != nil {
 			return nil, err
 		}
@@ -53,15 +53,11 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 	if err := t.model.Base().Save(model); err != nil {
 		return nil, err
 	}
-	heads := filepath.Join(t.cfg.Out, headsDir)
-	if err := t.saveHeads(heads); err != nil {
-		return nil, err
-	}
 	page := filepath.Join(t.cfg.Out, "report.html")
 	if err := WriteReport(page, r.Report); err != nil {
 		return nil, err
 	}
-	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, heads, page}
+	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, page}
 	return r, nil
 }
 
@@ -78,12 +74,15 @@ func WriteReport(path string, r *report.Report) error {
 }
 
 // score evaluates the model and the baselines on task i.
-func (t *Trainer) score(i int, tk *task.Task) (report.Score, error) {
+func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score, error) {
 	train, err := tk.Read("train")
 	if err != nil {
 		return report.Score{}, err
 	}
-	dev, predicted := t.Evaluate(i)
+	dev, predicted, err := t.Evaluate(ctx, i)
+	if err != nil {
+		return report.Score{}, err
+	}
 	s := report.Score{Task: tk.Name, Family: string(tk.Family), Metric: tk.Metric, N: len(dev)}
 	s.Ours, s.StdErr = metrics.Score(tk, dev, predicted)
 	s.Majority, _ = metrics.Score(tk, dev, baseline.Majority(tk, train, dev))
@@ -108,7 +107,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 	setting := func(name, format string, args ...any) {
 		rep.Config = append(rep.Config, report.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
-	setting("encoder", "%d layers of %d, %d heads, vocabulary %d", e.NumHiddenLayers, e.HiddenSize, e.NumAttentionHeads, e.VocabSize)
+	setting("model", "%s: %d layers of %d, %d heads, vocabulary %d", e.ModelType, e.NumHiddenLayers, e.HiddenSize, e.NumAttentionHeads, e.VocabSize)
 	if c.Accumulate == 1 {
 		setting("steps", "%d of at most %d tokens", c.Steps, c.TokensPerBatch)
 	} else {
@@ -118,6 +117,9 @@ func (t *Trainer) report(r *Result) *report.Report {
 	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
 	setting("AdamW", "β 0.9, 0.98, ε 1e-6, decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
 	setting("loss", "%s", c.loss())
+	if t.model.LM != nil {
+		setting("label smoothing", "%g, of the targets to be written", c.LabelSmoothing)
+	}
 	setting("batches", "%s", c.Batches)
 	setting("sampling", "%s", c.sampling())
 	setting("R3F", "%s", c.R3F.words())

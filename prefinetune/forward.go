@@ -13,17 +13,20 @@ import (
 
 // packed is a heterogeneous batch: the sequences of its examples end to end, and for
 // every choice that is to be made (a class, a candidate, the start or the end of
-// an answer) where its scores come from.
+// an answer, a token) where its scores come from.
 type packed struct {
-	batch    *transformer.Batch
+	batch    *transformer.Batch // what an encoder reads
+	target   *transformer.Batch // what a decoder predicts, behind which it lags by one; without a decoder batch
 	examples []*example
 	rows     []span // of each example in the batch
 
+	// Rows of the target, from whose hidden states scores are made.
 	heads   []headRows // classification tasks in the order of their index
-	ranking []int32    // first rows of all candidates
-	passage []int32    // rows of all passages
+	ranking []int32    // of all candidates
+	passage []int32    // of all passages
+	written []int32    // of all tokens to be written
 
-	lengths []int     // members of each choice's segment, in the order of the scores
+	lengths []int     // members of each choice's segment, in the order of the scores; the written tokens' come last
 	targets []int32   // right member of each
 	owner   []int     // example that each choice belongs to
 	share   []float64 // of each choice in its example: a half for the two of a span
@@ -41,21 +44,33 @@ type headRows struct {
 }
 
 // pack lays out examples with the given sequences of each (those of training, or all).
-func pack(tasks []*task.Task, examples []*example, sequences func(*example) []tokenizer.Encoding) *packed {
+func (m *Model) pack(tasks []*task.Task, examples []*example, sequences func(*example) []tokenizer.Encoding) *packed {
 	p := &packed{examples: examples}
 	var all []tokenizer.Encoding
-	at := 0
-	first := make([][]int32, len(examples)) // row at which each sequence of an example begins
+	var targets [][]int32
+	begin := make([]int, len(examples)+1) // number of each example's first sequence
+	at, writes := 0, false
 	for i, e := range examples {
 		start := at
 		for _, s := range sequences(e) {
-			first[i] = append(first[i], int32(at))
 			all = append(all, s)
 			at += len(s.IDs)
+			if e.labels != nil {
+				targets, writes = append(targets, e.labels), true
+			} else {
+				targets = append(targets, s.IDs)
+			}
 		}
 		p.rows = append(p.rows, span{start, at})
+		begin[i+1] = len(all)
 	}
 	p.batch = transformer.PackEncodings(all...)
+	p.target = p.batch
+	if writes {
+		p.target = transformer.Pack(targets...)
+	}
+	first := func(sequence int) int32 { return int32(p.target.Segments.Start(sequence)) }
+	summary := m.base.SequenceRows(p.target)
 
 	for index, t := range tasks {
 		if t.Family != task.Classification {
@@ -64,7 +79,7 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) []to
 		var rows []int32
 		for i, e := range examples {
 			if e.task == index {
-				rows = append(rows, first[i][0])
+				rows = append(rows, summary[begin[i]])
 				p.choose(i, len(t.Labels), e.target, 1)
 			}
 		}
@@ -74,8 +89,9 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) []to
 	}
 	for i, e := range examples {
 		if tasks[e.task].Family == task.Commonsense {
-			p.ranking = append(p.ranking, first[i]...)
-			p.choose(i, len(first[i]), e.target, 1)
+			candidates := summary[begin[i]:begin[i+1]]
+			p.ranking = append(p.ranking, candidates...)
+			p.choose(i, len(candidates), e.target, 1)
 		}
 	}
 	for _, end := range []bool{false, true} {
@@ -84,7 +100,7 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) []to
 				continue
 			}
 			windows := e.spans
-			if len(first[i]) != len(windows) { // training: the one with the answer
+			if begin[i+1]-begin[i] != len(windows) { // training: the one with the answer
 				windows = windows[e.target : e.target+1]
 			}
 			for j, w := range windows {
@@ -97,9 +113,15 @@ func pack(tasks []*task.Task, examples []*example, sequences func(*example) []to
 				}
 				p.choose(i, w.count, target, 0.5)
 				for k := 0; k < w.count && !end; k++ {
-					p.passage = append(p.passage, first[i][j]+int32(w.first+k))
+					p.passage = append(p.passage, first(begin[i]+j)+int32(w.first+k))
 				}
 			}
+		}
+	}
+	for i, e := range examples {
+		for k, id := range e.labels {
+			p.written = append(p.written, first(begin[i])+int32(k))
+			p.choose(i, m.base.Config.VocabSize, int(id), 1/float64(len(e.labels)))
 		}
 	}
 	return p
@@ -146,10 +168,24 @@ func (c Config) weigh(tasks []*task.Task, batches ...*packed) {
 	}
 }
 
-// scores runs the model and returns the hidden states and the scores of all choices, one
-// after the other. A key turns dropout on; words, if given, changes the word embeddings.
-func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, words func(*autograd.Tensor) *autograd.Tensor) (hidden, scores *autograd.Tensor) {
-	hidden = m.Encoder.EncodeWords(scope, p.batch, words, dropout)
+// outputs are what the model makes of a batch.
+type outputs struct {
+	states *autograd.Tensor // the encoder's hidden states
+	scores *autograd.Tensor // of all choices but the written tokens, one after the other; nil if there are none
+	tokens *autograd.Tensor // of the written tokens [n, vocabulary]; nil if there are none
+}
+
+// scores runs the model. A key turns dropout on; words, if given, changes the word
+// embeddings that the encoder reads.
+func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, words func(*autograd.Tensor) *autograd.Tensor) (o outputs) {
+	var hidden *autograd.Tensor
+	if m.Bart != nil {
+		o.states = m.Bart.EncodeWords(scope, p.batch, words, dropout)
+		hidden = m.Bart.Decode(p.target.ShiftRight(m.Bart.Config), o.states, p.batch.Segments, dropout)
+	} else {
+		o.states = m.Encoder.EncodeWords(scope, p.batch, words, dropout)
+		hidden = o.states
+	}
 	var parts []*autograd.Tensor
 	add := func(t *autograd.Tensor) { parts = append(parts, ops.Reshape(t, t.Len())) }
 	head := func(name string) *device.Key {
@@ -173,7 +209,13 @@ func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dro
 		}
 		add(span.Forward(hidden, p.passage))
 	}
-	return hidden, ops.Concat(0, parts...)
+	if parts != nil {
+		o.scores = ops.Concat(0, parts...)
+	}
+	if p.written != nil {
+		o.tokens = m.LM.Forward(ops.IndexSelect(hidden, scope.New(p.written)), m.Bart.Shared)
+	}
+	return o
 }
 
 // losses are what a training pass over a batch gives.
@@ -187,17 +229,51 @@ type losses struct {
 
 // loss returns the losses of a batch that has been weighed. A second pass is R3F's.
 func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, second *secondPass) losses {
-	hidden, scores := m.scores(scope, tasks, p, dropout, nil)
-	segs := device.NewSegments(p.lengths...)
-	l := losses{hidden: hidden, each: ops.SegmentCrossEntropy(scores, scope.New(p.targets), segs)}
+	o := m.scores(scope, tasks, p, dropout, nil)
+	choices := len(p.lengths) - len(p.written)
+	segs, targets := device.NewSegments(p.lengths[:choices]...), scope.New(p.targets[:choices])
+	l := losses{hidden: o.states}
+	l.each = joined(o,
+		func() *autograd.Tensor { return ops.SegmentCrossEntropy(o.scores, targets, segs) },
+		func() *autograd.Tensor { return smoothedCrossEntropy(o.tokens, p.targets[choices:], m.smoothing) })
 	l.task = ops.Sum(ops.Mul(l.each, scope.New(p.weights)))
 	l.total = l.task
 	if second != nil {
-		_, noised := m.scores(scope, tasks, p, second.dropout, second.words)
-		l.kl = symmetricKL(scores, noised, segs)
+		noised := m.scores(scope, tasks, p, second.dropout, second.words)
+		l.kl = joined(o,
+			func() *autograd.Tensor { return symmetricKL(o.scores, noised.scores, segs) },
+			func() *autograd.Tensor { return symmetricRowKL(o.tokens, noised.tokens) })
 		l.total = ops.Add(l.task, ops.Scale(ops.Sum(ops.Mul(l.kl, scope.New(p.part))), second.lambda))
 	}
 	return l
+}
+
+// joined returns one value for each choice: those of scores, then those of written tokens.
+func joined(o outputs, scores, tokens func() *autograd.Tensor) *autograd.Tensor {
+	switch {
+	case o.tokens == nil:
+		return scores()
+	case o.scores == nil:
+		return tokens()
+	}
+	return ops.Concat(0, scores(), tokens())
+}
+
+// smoothedCrossEntropy returns for each row x of logits [n, V] the cost of its label,
+//
+//	(1 - ε - ε')·(-log p[label]) + ε'·Σ_v -log p[v],  ε' = ε/(V-1)
+//
+// which is fairseq's, and the same as -log p[label] + ε'·(V·x[label] - Σ_v x[v]).
+func smoothedCrossEntropy(logits *autograd.Tensor, labels []int32, smoothing float64) *autograd.Tensor {
+	n, vocabulary := logits.Dim(0), logits.Dim(1)
+	target := logits.Scope().New(labels, n)
+	cost := ops.SegmentCrossEntropy(logits, target, device.UniformSegments(n, vocabulary))
+	if smoothing == 0 {
+		return cost
+	}
+	right := ops.Reshape(ops.Gather(logits, 1, ops.Reshape(target, n, 1)), n)
+	spread := ops.Sub(ops.Scale(right, float64(vocabulary)), ops.Sum(logits, 1))
+	return ops.Add(cost, ops.Scale(spread, smoothing/float64(vocabulary-1)))
 }
 
 // choiceless counts the examples with nothing to choose among.

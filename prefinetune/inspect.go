@@ -121,16 +121,15 @@ func words(ex task.Example) int {
 	return n
 }
 
-// sequencesOf returns what the encoder gets; of a summarisation also the target.
+// sequencesOf returns what the model gets; of a summarisation also the target.
 func sequencesOf(t *task.Task, ex task.Example, tok *tokenizer.Tokenizer, maxLength int) ([]tokenizer.Encoding, bool, error) {
 	enc := &encoder{tok: tok, maxLength: maxLength, budget: maxLength * max(1, len(ex.Choices))}
-	if t.Family == task.Summarisation {
-		e := &example{}
-		return []tokenizer.Encoding{enc.join(e, maxLength, ex.Source, ""), enc.join(e, maxLength, ex.Target, "")}, e.truncated, nil
-	}
 	e, err := enc.encode(0, t, ex)
 	if err != nil {
 		return nil, false, err
+	}
+	if e.labels != nil {
+		e.sequences = append(e.sequences, tokenizer.Encoding{IDs: e.labels})
 	}
 	return e.sequences, e.truncated, nil
 }

@@ -1,6 +1,8 @@
 package prefinetune
 
 import (
+	"slices"
+
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
@@ -12,22 +14,27 @@ import (
 type Model struct {
 	Encoder     *transformer.Encoder                       `name:"roberta"` // RoBERTa's and BERT's, else nil
 	Bart        *transformer.Bart                          `name:"model"`   // BART, else nil
-	LM          *transformer.LMHead                        `name:""`        // BART's, if its checkpoint had one
+	LM          *transformer.LMHead                        `name:""`        // BART's, if it has to write or its checkpoint could
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
 
-	base     *transformer.Model
-	spectral bool // the heads' last layers are normalised: see R3F
+	base      *transformer.Model
+	spectral  bool    // the heads' last layers are normalised: see R3F
+	smoothing float64 // of the labels of what is written
 }
 
 // NewModel returns m, whose weights it shares and whose own head it leaves out, with
-// fresh heads for the tasks.
+// fresh heads for the tasks. It panics for a summarisation without BART.
 func NewModel(m *transformer.Model, tasks []*task.Task, key device.Key) *Model {
 	model := &Model{Encoder: m.Encoder, Bart: m.Bart, LM: m.LM, Classifiers: map[string]*transformer.ClassificationHead{}}
+	writes := slices.ContainsFunc(tasks, func(t *task.Task) bool { return t.Family == task.Summarisation })
 	switch {
 	case m.LM != nil:
 		model.base = m
+	case m.Bart != nil && writes:
+		model.base = transformer.NewBartModel(m.Bart, transformer.ConditionalGeneration, device.Key{})
+		model.LM = model.base.LM
 	case m.Bart != nil:
 		model.base = transformer.NewBartModel(m.Bart, transformer.Bare, device.Key{})
 	default:
@@ -42,6 +49,10 @@ func NewModel(m *transformer.Model, tasks []*task.Task, key device.Key) *Model {
 		case task.Commonsense:
 			if model.Ranking == nil {
 				model.Ranking = transformer.NewClassificationHead(c, 1, key.Fold("ranking"))
+			}
+		case task.Summarisation:
+			if m.Bart == nil {
+				panic("prefinetune: NewModel: task " + t.Name + ": summarisation needs an encoder-decoder")
 			}
 		case task.MRC:
 			if model.Span == nil {

@@ -17,9 +17,9 @@ type secondPass struct {
 	words   func(*autograd.Tensor) *autograd.Tensor
 }
 
-// second returns the second pass for a batch whose first has the given key; nil
+// second returns the second pass for a batch whose first has the given dropout key; nil
 // without R3F.
-func (r R3F) second(first *device.Key, key device.Key) *secondPass {
+func (r R3F) second(p *packed, first *device.Key, key device.Key) *secondPass {
 	if r.Lambda == 0 {
 		return nil
 	}
@@ -27,31 +27,61 @@ func (r R3F) second(first *device.Key, key device.Key) *secondPass {
 		k := first.Fold("noised")
 		first = &k
 	}
-	return &secondPass{r.Lambda, first, func(words *autograd.Tensor) *autograd.Tensor { return r.noised(words, key) }}
+	return &secondPass{r.Lambda, first, func(words *autograd.Tensor) *autograd.Tensor { return r.noised(p, words, key) }}
+}
+
+func uniformNoise(b *device.Builder, stream int) device.Value {
+	return b.Mul(b.Param(0), b.Sub(b.Mul(b.Const(2), b.Uniform(stream)), b.Const(1)))
+}
+
+// normalNoise is the Box-Muller transform; 1-u is never 0.
+func normalNoise(b *device.Builder, radius, angle int) device.Value {
+	r := b.Sqrt(b.Mul(b.Const(-2), b.Log(b.Sub(b.Const(1), b.Uniform(radius)))))
+	return b.Mul(b.Param(0), b.Mul(r, b.Cos(b.Mul(b.Const(2*math.Pi), b.Uniform(angle)))))
 }
 
 var (
-	uniformNoise = device.NewProgram("r3f_uniform", 0, func(b *device.Builder, _ ...device.Value) []device.Value {
-		return []device.Value{b.Mul(b.Param(0), b.Sub(b.Mul(b.Const(2), b.Uniform(0)), b.Const(1)))}
+	uniformProgram = device.NewProgram("r3f_uniform", 0, func(b *device.Builder, _ ...device.Value) []device.Value {
+		return []device.Value{uniformNoise(b, 0)}
 	})
-	// The Box-Muller transform; 1-u is never 0.
-	normalNoise = device.NewProgram("r3f_normal", 0, func(b *device.Builder, _ ...device.Value) []device.Value {
-		radius := b.Sqrt(b.Mul(b.Const(-2), b.Log(b.Sub(b.Const(1), b.Uniform(0)))))
-		return []device.Value{b.Mul(b.Param(0), b.Mul(radius, b.Cos(b.Mul(b.Const(2*math.Pi), b.Uniform(1)))))}
+	normalProgram = device.NewProgram("r3f_normal", 0, func(b *device.Builder, _ ...device.Value) []device.Value {
+		return []device.Value{normalNoise(b, 0, 1)}
+	})
+	// Normal in the rows that are not 0.
+	mixedProgram = device.NewProgram("r3f_mixed", 1, func(b *device.Builder, in ...device.Value) []device.Value {
+		return []device.Value{b.Select(in[0], normalNoise(b, 0, 1), uniformNoise(b, 2))}
 	})
 )
 
-// noised returns word embeddings [T, hidden] with noise.
-func (r R3F) noised(words *autograd.Tensor, key device.Key) *autograd.Tensor {
-	program, keys := uniformNoise, []device.Key{key}
-	if r.Noise == "normal" {
-		program, keys = normalNoise, []device.Key{key.Fold("radius"), key.Fold("angle")}
-	}
+// noised returns the word embeddings [T, hidden] of a batch with noise.
+func (r R3F) noised(p *packed, words *autograd.Tensor, key device.Key) *autograd.Tensor {
 	drawn := autograd.Make(words.DType(), words.Shape(), words)
-	drawn.Device().Pointwise(program, &device.Args{
-		Rows: 1, Cols: drawn.Len(), Params: []float64{r.Eps}, Keys: keys, Out: []device.Slice{drawn.Slice()},
-	})
+	args := &device.Args{Rows: words.Dim(0), Cols: words.Dim(1), Params: []float64{r.Eps}, Out: []device.Slice{drawn.Slice()}}
+	normal := []device.Key{key.Fold("radius"), key.Fold("angle")}
+	switch {
+	case r.Noise == "uniform" || r.Noise == "" && p.written == nil:
+		args.Keys = []device.Key{key}
+		drawn.Device().Pointwise(uniformProgram, args)
+	case r.Noise == "normal":
+		args.Keys = normal
+		drawn.Device().Pointwise(normalProgram, args)
+	default:
+		rows := constant(words, p.sources(), words.Dim(0))
+		args.Keys, args.In = append(normal, key), []device.Operand{{Slice: rows.Slice(), Extent: device.ColumnExtent}}
+		drawn.Device().Pointwise(mixedProgram, args)
+	}
 	return ops.Add(words, drawn)
+}
+
+// sources returns 1 for the rows of the batch that a summary is to be written of, 0 for the others.
+func (p *packed) sources() []float64 {
+	rows := make([]float64, p.batch.Tokens())
+	for i, e := range p.examples {
+		for row := p.rows[i].start; row < p.rows[i].end && e.labels != nil; row++ {
+			rows[row] = 1
+		}
+	}
+	return rows
 }
 
 // symmetricKL returns KL(p‖q) + KL(q‖p) for each segment of two vectors of scores, p and q
@@ -75,6 +105,18 @@ func symmetricKL(x, y *autograd.Tensor, segs *device.Segments) *autograd.Tensor 
 	}
 	return ops.IndexAdd(ops.Mul(ops.Sub(softmax(x), softmax(y)), ops.Sub(x, y)), segment, n)
 }
+
+// symmetricRowKL is symmetricKL for segments that are the rows of [n, V].
+func symmetricRowKL(x, y *autograd.Tensor) *autograd.Tensor {
+	sum := func(x *autograd.Tensor) *autograd.Tensor { return ops.Reshape(ops.LogSumExp(x, 1), x.Dim(0), 1) }
+	return ops.Sum(divergence(x, y, sum(x), sum(y)), 1)
+}
+
+// divergence is (p-q)·(x-y) of scores and the logarithms of their softmax's denominators.
+var divergence = ops.Pointwise("r3f_divergence", func(b *device.Builder, in ...device.Value) device.Value {
+	x, y, sumX, sumY := in[0], in[1], in[2], in[3]
+	return b.Mul(b.Sub(b.Exp(b.Sub(x, sumX)), b.Exp(b.Sub(y, sumY))), b.Sub(x, y))
+})
 
 // normalised returns a head whose last layer is spectrally normalised, if the model's are.
 func (m *Model) normalised(scope *autograd.Scope, h *transformer.ClassificationHead) *transformer.ClassificationHead {

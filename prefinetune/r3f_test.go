@@ -34,7 +34,7 @@ func TestR3FMatchesPyTorch(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, m, tasks, examples := loadCurve(t)
-	p := weighed(tasks, examples[:want.Examples]...)
+	p := weighed(m, tasks, examples[:want.Examples]...)
 	second := &secondPass{lambda: want.Lambda, words: func(words *autograd.Tensor) *autograd.Tensor {
 		noise := make([]float32, words.Len())
 		for i := range noise {
@@ -180,7 +180,7 @@ func TestNoise(t *testing.T) {
 	words := autograd.Zeros(400, 50)
 	for name, kurtosis := range map[string]float64{"uniform": 9.0 / 5, "normal": 3} {
 		r := R3F{Eps: 0.5, Noise: name}
-		v := r.noised(words, autograd.NewKey(1)).Float64s()
+		v := r.noised(&packed{}, words, autograd.NewKey(1)).Float64s()
 		var mean, square, fourth, most float64
 		for _, x := range v {
 			mean += x / float64(len(v))
@@ -198,7 +198,7 @@ func TestNoise(t *testing.T) {
 		if math.Abs(mean) > 0.015 || math.Abs(square/want-1) > 0.04 || math.Abs(fourth/(square*square)-kurtosis) > 0.2 {
 			t.Errorf("%s: mean %g, mean square %g (want %g), kurtosis %g (want %g)", name, mean, square, want, fourth/(square*square), kurtosis)
 		}
-		again, other := r.noised(words, autograd.NewKey(1)).Float64s(), r.noised(words, autograd.NewKey(2)).Float64s()
+		again, other := r.noised(&packed{}, words, autograd.NewKey(1)).Float64s(), r.noised(&packed{}, words, autograd.NewKey(2)).Float64s()
 		if again[17] != v[17] || other[17] == v[17] {
 			t.Errorf("%s: %g, again %g, by another key %g", name, v[17], again[17], other[17])
 		}

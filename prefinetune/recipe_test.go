@@ -243,7 +243,7 @@ func TestAccumulation(t *testing.T) {
 		gradients := func(batches ...[]*example) (*stepLine, map[string][]float64) {
 			var packs []*packed
 			for _, b := range batches {
-				packs = append(packs, pack(tasks, b, (*example).training))
+				packs = append(packs, tr.model.pack(tasks, b, (*example).training))
 			}
 			tr.cfg.weigh(tasks, packs...)
 			u := newUpdate(tr)
@@ -287,7 +287,7 @@ func TestAccumulation(t *testing.T) {
 // TestLossOptions compares the loss of a batch with sums by hand.
 func TestLossOptions(t *testing.T) {
 	tr := newTrainer(t, "", nil)
-	p := pack(tr.tasks, tr.sampler.batch(), (*example).training)
+	p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
 	key := autograd.NewKey(1)
 	measure := func(c Config) (float64, []float32) {
 		c.withDefaults().weigh(tr.tasks, p)

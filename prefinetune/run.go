@@ -47,6 +47,10 @@ func (t *Trainer) identity() identity {
 				number(int(id))
 			}
 		}
+		number(len(e.labels))
+		for _, id := range e.labels {
+			number(int(id))
+		}
 	}
 	id.Data = hex.EncodeToString(h.Sum(nil)[:16])
 	id.Weights = hashParameters(t.model)
@@ -84,6 +88,7 @@ func (id identity) compare(other identity) []string {
 	differ("batches", a.Batches, b.Batches)
 	differ("sampling", a.sampling(), b.sampling())
 	differ("loss", a.loss(), b.loss())
+	differ("label smoothing", a.LabelSmoothing, b.LabelSmoothing)
 	differ("R3F", a.R3F.words(), b.R3F.words())
 	differ("non-finite policy", a.NonFinite, b.NonFinite)
 	here, there := settings(id.Encoder), settings(other.Encoder)

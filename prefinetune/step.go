@@ -41,7 +41,7 @@ func (t *Trainer) trainStep() (*stepLine, error) {
 	t.step++
 	var batches []*packed
 	for _, picked := range t.sampler.update() {
-		batches = append(batches, pack(t.tasks, picked, (*example).training))
+		batches = append(batches, t.model.pack(t.tasks, picked, (*example).training))
 	}
 	t.cfg.weigh(t.tasks, batches...)
 	u := newUpdate(t)
@@ -94,13 +94,15 @@ func (u *update) batch(i int, p *packed) {
 	if i > 0 {
 		dropout = dropout.Fold("accumulate").FoldInt(i)
 	}
-	second := u.cfg.R3F.second(&dropout, u.key.Fold("r3f").FoldInt(u.step).FoldInt(i))
+	second := u.cfg.R3F.second(p, &dropout, u.key.Fold("r3f").FoldInt(u.step).FoldInt(i))
 	l := u.model.loss(u.scope, u.tasks, p, &dropout, second)
 	l.hidden.RetainGrad()
 	autograd.Backward(l.total, u.grads)
 	u.line.Loss += l.task.Item()
 	u.line.Examples += len(p.examples)
-	u.line.Tokens += p.batch.Tokens()
+	for _, e := range p.examples {
+		u.line.Tokens += e.tokens()
+	}
 
 	wrong := map[int]bool{}
 	for i, v := range l.each.Float32s() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,9 +59,6 @@ type devSet struct {
 // heads they need. Run changes the model's weights in place. Errors name the file and
 // line of what cannot be used.
 func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error) {
-	if m.Encoder == nil {
-		return nil, fmt.Errorf("prefinetune: a model of model_type %q: want an encoder", m.Config.ModelType)
-	}
 	tok, c := m.Tokenizer, m.Config
 	if tok == nil {
 		return nil, errors.New("prefinetune: the model has no tokenizer")
@@ -78,6 +76,9 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	if tok.VocabSize() > c.VocabSize {
 		return nil, fmt.Errorf("prefinetune: the tokenizer has %d tokens, the model's vocab_size is %d", tok.VocabSize(), c.VocabSize)
 	}
+	if ids := tok.PostProcess(tokenizer.Options{}, tok.Encode("a")).IDs; m.Bart != nil && !slices.Contains(ids, int32(c.EOSTokenID)) {
+		return nil, fmt.Errorf("prefinetune: the tokenizer makes tokens %v of a text; want one that is the model's eos_token_id %d", ids, c.EOSTokenID)
+	}
 	if cfg.MaxLength == 0 {
 		cfg.MaxLength = min(c.MaxLength(), 512)
 	}
@@ -85,16 +86,22 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if cfg.MaxLength < 16 || cfg.MaxLength > c.MaxLength() || cfg.MaxLength > cfg.TokensPerBatch {
+	room := cfg.TokensPerBatch
+	if m.Bart != nil {
+		room /= 2 // two halves read
+	} else if cfg.R3F.Noise == "" {
+		cfg.R3F.Noise = "uniform"
+	}
+	if cfg.MaxLength < 16 || cfg.MaxLength > c.MaxLength() || cfg.MaxLength > room {
 		return nil, fmt.Errorf("prefinetune: sequences of at most %d tokens; want 16 to %d, what the model has positions for and a batch has room for",
-			cfg.MaxLength, min(c.MaxLength(), cfg.TokensPerBatch))
+			cfg.MaxLength, min(c.MaxLength(), room))
 	}
 	t := &Trainer{
 		cfg: cfg, tasks: tasks, tok: tok, key: autograd.NewKey(cfg.Seed),
 		scope: autograd.NewScope(), grads: autograd.NewGradients(), tally: tally{Sampled: make([]int, len(tasks))},
 		lr: optim.PolynomialDecay{Peak: cfg.LR, WarmUp: cfg.WarmUp, Total: cfg.Steps + 1},
 	}
-	if err := t.encode(); err != nil {
+	if err := t.encode(m.Bart != nil); err != nil {
 		return nil, err
 	}
 	weights, err := t.weights()
@@ -104,6 +111,7 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t.sampler = newSampler(t.train, len(tasks), weights, cfg, t.key.Fold("order"))
 	t.shares = t.sampler.shares(weights)
 	t.model = NewModel(m, tasks, t.key.Fold("heads"))
+	t.model.smoothing = cfg.LabelSmoothing
 	t.model.spectral = cfg.R3F.SpectralNorm
 	t.opt = optim.NewAdamW(nn.Parameters(t.model), optim.AdamWConfig{
 		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay,
@@ -115,11 +123,11 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 // Model returns what is being trained.
 func (t *Trainer) Model() *Model { return t.model }
 
-// encode reads every task.
-func (t *Trainer) encode() error {
-	enc := &encoder{tok: t.tok, maxLength: t.cfg.MaxLength, budget: t.cfg.TokensPerBatch}
+// encode reads every task, for a model with or without a decoder.
+func (t *Trainer) encode(decoder bool) error {
+	enc := &encoder{tok: t.tok, maxLength: t.cfg.MaxLength, budget: t.cfg.TokensPerBatch, decoder: decoder}
 	for i, tk := range t.tasks {
-		if tk.Family == task.Summarisation {
+		if tk.Family == task.Summarisation && !decoder {
 			return fmt.Errorf("prefinetune: task %s: summarisation needs an encoder-decoder", tk.Name)
 		}
 		train, err := tk.Read("train")
@@ -252,8 +260,19 @@ func (t *Trainer) restore() error {
 	return err
 }
 
-// Evaluate returns the model's predictions for the dev examples of task i.
-func (t *Trainer) Evaluate(i int) (texts []task.Example, p metrics.Predictions) {
-	scope := autograd.NewScope().NoGrad()
-	return t.dev[i].texts, t.model.predict(scope, t.tasks, t.dev[i].encoded, t.dev[i].texts, t.cfg.TokensPerBatch)
+// Evaluate returns the model's predictions for the dev examples of task i. The error is
+// the context's.
+func (t *Trainer) Evaluate(ctx context.Context, i int) (texts []task.Example, p metrics.Predictions, err error) {
+	var g transformer.GenerationConfig
+	if t.tasks[i].Family == task.Summarisation {
+		longest := 0
+		for _, e := range t.train {
+			if e.task == i {
+				longest = max(longest, len(e.labels))
+			}
+		}
+		g = t.model.generation(longest)
+	}
+	p, err = t.model.predict(ctx, t.tasks, t.dev[i].encoded, t.dev[i].texts, t.cfg.TokensPerBatch, g)
+	return t.dev[i].texts, p, err
 }

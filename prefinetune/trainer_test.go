@@ -94,9 +94,12 @@ func uniformCost(t *testing.T, tr *Trainer) {
 	}
 	zero(m.Ranking.OutProj.Weight, m.Ranking.OutProj.Bias, m.Span.Outputs.Weight, m.Span.Outputs.Bias)
 	seen := map[string]bool{}
-	for range 6 {
+	for range 60 {
+		if len(seen) == len(tr.tasks) {
+			break
+		}
 		tr.step++
-		p := pack(tr.tasks, tr.sampler.batch(), (*example).training)
+		p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
 		tr.cfg.weigh(tr.tasks, p)
 		u := newUpdate(tr)
 		u.batch(0, p)

@@ -98,7 +98,14 @@ func NewBart(c Config, key device.Key) *Bart {
 // With a key, dropout is on and the key decides its masks; without, it is off. Encode
 // panics if a sequence is longer than the model has positions.
 func (m *Bart) Encode(scope *autograd.Scope, source *Batch, dropout *device.Key) *autograd.Tensor {
-	p := &bartPass{model: m, stack: m.Encoder, batch: source, scope: scope}
+	return m.EncodeWords(scope, source, nil, dropout)
+}
+
+// EncodeWords is Encode with the word embeddings [T, hidden] replaced by what words makes
+// of them, before they are scaled and positions are added: noise, for instance. Nil changes
+// nothing.
+func (m *Bart) EncodeWords(scope *autograd.Scope, source *Batch, words func(*autograd.Tensor) *autograd.Tensor, dropout *device.Key) *autograd.Tensor {
+	p := &bartPass{model: m, stack: m.Encoder, batch: source, scope: scope, words: words}
 	p.self = func(_ int, qkv *autograd.Tensor, cfg ops.AttentionConfig) *autograd.Tensor {
 		cfg.Heads = m.Config.NumAttentionHeads
 		return ops.SelfAttention(qkv, source.Segments, cfg)
@@ -162,6 +169,7 @@ type bartPass struct {
 	stack       *BartStack
 	batch       *Batch
 	scope       *autograd.Scope
+	words       func(*autograd.Tensor) *autograd.Tensor // of an encoder: changes the word embeddings, if not nil
 	self, cross func(layer int, x *autograd.Tensor, cfg ops.AttentionConfig) *autograd.Tensor
 }
 
@@ -196,6 +204,9 @@ func (p *bartPass) embed(dropout *device.Key) *autograd.Tensor {
 		positions[i] = int32(c.firstPosition()) + at
 	}
 	x := p.model.Shared.Forward(rows(p.scope, p.batch.IDs))
+	if p.words != nil {
+		x = p.words(x)
+	}
 	if c.ScaleEmbedding {
 		x = ops.Scale(x, math.Sqrt(float64(c.HiddenSize)))
 	}

@@ -69,7 +69,7 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.BoolVar(&f.all, "all", false, "train also on tasks that are left out of the default mix")
 	set.BoolVar(&f.dryRun, "dry-run", false, "read everything, show what would be trained on, and stop")
 	set.StringVar(&f.cfg.Out, "out", "", "`folder` for checkpoints, metrics, model and report (default runs/embedded, runs/tasks)")
-	set.StringVar(&f.init, "init", "", "start from the encoder and tokenizer in this Hugging Face `folder` (default: fresh ones)")
+	set.StringVar(&f.init, "init", "", "start from the model (RoBERTa, BERT, BART) and tokenizer in this Hugging Face `folder` (default: fresh ones)")
 	set.IntVar(&f.layers, "layers", 0, "layers of a fresh encoder (default 2)")
 	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh encoder (default 96, 128)")
 	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800, 8000)")
@@ -124,6 +124,9 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 			return fmt.Errorf("-%s %g: want a number that is not negative", name, v)
 		}
 	}
+	if !(f.cfg.LabelSmoothing >= 0 && f.cfg.LabelSmoothing < 1) {
+		return fmt.Errorf("-label-smoothing %g: want at least 0 and less than 1", f.cfg.LabelSmoothing)
+	}
 	if given["dropout"] && !(f.dropout >= 0 && f.dropout < 1) {
 		return fmt.Errorf("-dropout %g: want at least 0 and less than 1", f.dropout)
 	}
@@ -145,6 +148,9 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	}
 	if given["weight-decay"] && f.cfg.WeightDecay == 0 {
 		f.cfg.WeightDecay = -1
+	}
+	if f.cfg.LabelSmoothing == 0 {
+		f.cfg.LabelSmoothing = -1
 	}
 	pick := func(v *int, embedded, real int) {
 		if *v == 0 {
@@ -247,6 +253,16 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	return nil
 }
 
+// writes reports whether the model to start from has a decoder. One that cannot be read is
+// reported when it is.
+func (f *prefinetuneFlags) writes() bool {
+	if f.init == "" {
+		return false
+	}
+	c, err := transformer.LoadConfig(f.init)
+	return err == nil && c.ModelType == "bart"
+}
+
 // load returns the tasks to train on, with a word on those left out.
 func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	if f.embedded() {
@@ -273,7 +289,7 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 		switch {
 		case !named[t.Path] && len(missingFiles(t)) > 0: // the catalogue has more sets than anyone has on disk
 			absent = append(absent, t.Name)
-		case t.Family == task.Summarisation:
+		case t.Family == task.Summarisation && !f.writes():
 			fmt.Fprintf(w, "left out: %s: summarisation needs an encoder-decoder\n", t.Name)
 		case !t.Default && !f.all && !named[t.Path]:
 			fmt.Fprintf(w, "left out: %s: %s\n", t.Name, t.Why)
@@ -297,15 +313,16 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	return tasks, nil
 }
 
-// model returns the encoder to start from with its tokenizer.
+// model returns the model to start from with its tokenizer.
 func (f *prefinetuneFlags) model(tasks []*task.Task, w io.Writer) (*transformer.Model, error) {
 	if f.init != "" {
-		m, err := transformer.LoadFor(f.init, transformer.Bare)
+		head := transformer.Bare
+		if f.writes() {
+			head = transformer.ConditionalGeneration
+		}
+		m, err := transformer.LoadFor(f.init, head)
 		if err != nil {
 			return nil, fmt.Errorf("-init: %w", err)
-		}
-		if m.Encoder == nil {
-			return nil, fmt.Errorf("-init: %s has a model of type %q: want an encoder", f.init, m.Config.ModelType)
 		}
 		if m.Tokenizer == nil {
 			return nil, fmt.Errorf("-init: %s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", f.init)

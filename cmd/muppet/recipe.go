@@ -25,9 +25,11 @@ func recipeFlags(set *flag.FlagSet, c *prefinetune.Config) {
 	oneOf(&c.Scaling, "scaling", "what an example's loss is divided by", "log n", "none")
 	set.Var(weights{&c.LossWeights}, "loss-weights", "factors of the losses, TASK=W,..., of 1 for the `tasks` that are not named")
 	oneOf(&c.Mean, "mean", "what the loss of an update is the mean over", "examples", "tasks")
+	set.Float64Var(&c.LabelSmoothing, "label-smoothing", 0.1, "probability that the target of a summary's token leaves to all others")
 	set.Float64Var(&c.R3F.Lambda, "r3f", 0, "weight λ of R3F's divergence between passes with and without noise; 0: no R3F")
 	set.Float64Var(&c.R3F.Eps, "r3f-eps", 1e-5, "size of R3F's noise")
-	oneOf(&c.R3F.Noise, "r3f-noise", "distribution of R3F's noise", "uniform", "normal")
+	set.Var(&choice{&c.R3F.Noise, []string{"uniform", "normal"}}, "r3f-noise",
+		"distribution of R3F's noise: `one` of uniform, normal (default: normal for what is to be summarised, uniform for all else)")
 	set.BoolVar(&c.R3F.DifferentMasks, "r3f-different-masks", false, "give R3F's two passes different dropout masks")
 	set.BoolVar(&c.R3F.SpectralNorm, "r4f", false, "normalise the last layer of every head by its largest singular value")
 	oneOf(&c.NonFinite, "non-finite", "what to do about a loss or gradient that is not finite", "stop", "skip")

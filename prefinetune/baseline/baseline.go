@@ -20,6 +20,8 @@ import (
 //	                with as many candidates
 //	mrc             the first n words of the passage, n the most frequent length
 //	                of an answer in train
+//	summarisation   the first n words of the source, n the median length of a target
+//	                in train
 //
 // Of equals it takes the least. It panics for a family that has no baseline.
 func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
@@ -51,6 +53,11 @@ func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
 		for _, e := range dev {
 			p.Text = append(p.Text, span(e.Passage, fields(e.Passage), 0, n))
 		}
+	case task.Summarisation:
+		n := summaryLength(train)
+		for _, e := range dev {
+			p.Text = append(p.Text, span(e.Source, fields(e.Source), 0, n))
+		}
 	default:
 		panic("baseline: Majority of family " + string(t.Family))
 	}
@@ -68,6 +75,8 @@ func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
 //	                surroundings share the most words with the question, in the
 //	                manner of MCTest's sliding window (Richardson et al., 2013);
 //	                this one learns nothing else from train
+//	summarisation   the span of the median target's length whose words are most often
+//	                repeated in the targets of train
 //
 // Words are lower-cased. At most 20000 rows of train are used, evenly spaced. It
 // panics for a family that has no baseline.
@@ -80,16 +89,23 @@ func BagOfWords(t *task.Task, train, dev []task.Example) metrics.Predictions {
 		}
 		return p
 	}
+	if t.Family == task.Summarisation {
+		var p metrics.Predictions
+		n, x := summaryLength(train), newExtractor(train)
+		for _, e := range dev {
+			p.Text = append(p.Text, x.best(e.Source, n))
+		}
+		return p
+	}
 	if t.Family != task.Classification && t.Family != task.Commonsense {
 		panic("baseline: BagOfWords of family " + string(t.Family))
 	}
-	const most = 20000
 	v := &vocabulary{index: map[string]int{}, classes: 1}
 	if t.Family == task.Classification {
 		v.classes = len(t.Labels)
 	}
 	var rows []row
-	step := max(1, (len(train)+most-1)/most)
+	step := max(1, (len(train)+mostRows-1)/mostRows)
 	for i := 0; i < len(train); i += step {
 		rows = append(rows, v.row(t, train[i], true))
 	}
@@ -100,6 +116,9 @@ func BagOfWords(t *task.Task, train, dev []task.Example) metrics.Predictions {
 	}
 	return p
 }
+
+// mostRows bounds the training examples that a baseline learns from.
+const mostRows = 20000
 
 // mode returns the least of the most frequent values, or none if there are no values.
 func mode(count map[int]int, none int) int {

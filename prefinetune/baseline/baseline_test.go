@@ -113,6 +113,27 @@ func TestSlidingWindow(t *testing.T) {
 	}
 }
 
+// TestSummaries is on texts of which train keeps the actors, never the day.
+func TestSummaries(t *testing.T) {
+	k := &task.Task{Family: task.Summarisation, Metric: "rouge"}
+	train := []task.Example{
+		{Source: "one day the keeper Borlo went out", Target: "keeper Borlo went"},
+		{Source: "on that day the keeper saw Elka", Target: "keeper saw"},
+		{Source: "the day was a long one", Target: "long"},
+	}
+	dev := []task.Example{{Source: "On one such day, the keeper Borlo, slept."}, {Source: "day"}, {Source: ""}}
+	if got, want := Majority(k, train, dev).Text, []string{"On one", "day", ""}; !slices.Equal(got, want) {
+		t.Errorf("the first words are %q, want %q", got, want)
+	}
+	if got, want := BagOfWords(k, train, dev).Text, []string{"keeper Borlo", "day", ""}; !slices.Equal(got, want) {
+		t.Errorf("the words most often kept are %q, want %q", got, want)
+	}
+	x := newExtractor(train)
+	if got := x.best("keeper keeper Elka", 2); got != "keeper Elka" {
+		t.Errorf("a word counts twice: %q", got)
+	}
+}
+
 func TestDeterministic(t *testing.T) {
 	for _, k := range suite.Tasks(1) {
 		train, dev := k.Examples["train"], k.Examples["dev"]
@@ -147,6 +168,9 @@ func TestLongTexts(t *testing.T) {
 	start := time.Now()
 	k := &task.Task{Family: task.MRC}
 	e := task.Example{Question: string(long), Passage: string(long), Answers: []task.Answer{{Text: string(long)}}}
+	BagOfWords(k, []task.Example{e}, []task.Example{e})
+	k = &task.Task{Family: task.Summarisation}
+	e = task.Example{Source: string(long), Target: string(long[:1000])}
 	BagOfWords(k, []task.Example{e}, []task.Example{e})
 	if d := time.Since(start); d > 10*time.Second {
 		t.Errorf("%v for a passage of a megabyte", d)
