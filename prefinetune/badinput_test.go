@@ -217,6 +217,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no number", m, tasks, func(c *Config) { c.LR = math.NaN() }, []string{"LR is NaN"}},
 		{"infinite rate", m, tasks, func(c *Config) { c.LR = math.Inf(1) }, []string{"LR is +Inf"}},
 		{"negative rate", m, tasks, func(c *Config) { c.LR = -1 }, []string{"LR is -1"}},
+		{"two lengths", m, tasks, func(c *Config) { c.Epochs = 2 }, []string{"Epochs 2; want one"}},
 		{"no decay", m, tasks, func(c *Config) { c.WeightDecay = math.NaN() }, []string{"WeightDecay is NaN"}},
 		{"no clipping", m, tasks, func(c *Config) { c.ClipNorm = math.Inf(-1) }, []string{"ClipNorm is -Inf"}},
 	} {

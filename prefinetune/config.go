@@ -14,15 +14,17 @@ import (
 // Config has the settings of a run. The zero value of a field means its default, and
 // the zero Config the paper's recipe.
 type Config struct {
-	Steps          int     `json:"steps"`            // updates; default 1000
-	TokensPerBatch int     `json:"tokens_per_batch"` // upper bound; default 4096
-	Accumulate     int     `json:"accumulate"`       // batches whose gradients make one update; default 1
-	MaxLength      int     `json:"max_length"`       // tokens of a sequence; default: what the encoder has positions for
-	LR             float64 `json:"lr"`               // peak learning rate; default 5e-4
-	WarmUp         int     `json:"warm_up"`          // steps; default 6 % of Steps; negative for none
-	WeightDecay    float64 `json:"weight_decay"`     // default 0.01; negative for none
-	ClipNorm       float64 `json:"clip_norm"`        // default 1; negative for none
-	Seed           uint64  `json:"seed"`
+	Steps            int     `json:"steps"`              // updates; default 1000
+	Epochs           float64 `json:"epochs"`             // instead of Steps: passes over the examples
+	TokensPerBatch   int     `json:"tokens_per_batch"`   // upper bound; default 4096
+	ExamplesPerBatch int     `json:"examples_per_batch"` // another upper bound; 0: none
+	Accumulate       int     `json:"accumulate"`         // batches whose gradients make one update; default 1
+	MaxLength        int     `json:"max_length"`         // tokens of a sequence; default: what the encoder has positions for
+	LR               float64 `json:"lr"`                 // peak learning rate; default 5e-4
+	WarmUp           int     `json:"warm_up"`            // steps; default 6 % of Steps; negative for none
+	WeightDecay      float64 `json:"weight_decay"`       // default 0.01; negative for none
+	ClipNorm         float64 `json:"clip_norm"`          // default 1; negative for none
+	Seed             uint64  `json:"seed"`
 
 	// Batches is "batch-heterogeneous" (default: every batch mixes the tasks),
 	// "batch-homogeneous" (the batches of an update are of one task, the updates shuffled) or
@@ -98,7 +100,7 @@ func (c Config) validate(tasks []*task.Task) error {
 		name         string
 		value, least int
 	}{
-		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"Accumulate", c.Accumulate, 0}, {"MaxLength", c.MaxLength, 0},
+		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"ExamplesPerBatch", c.ExamplesPerBatch, 0}, {"Accumulate", c.Accumulate, 0}, {"MaxLength", c.MaxLength, 0},
 		{"CheckpointEvery", c.CheckpointEvery, 0}, {"KeepLast", c.KeepLast, 0}, {"WarmUp", c.WarmUp, -most}, {"Cap", c.Cap, 0},
 	} {
 		if n.value < n.least || n.value > most {
@@ -109,7 +111,7 @@ func (c Config) validate(tasks []*task.Task) error {
 		name  string
 		value float64
 	}{
-		{"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
+		{"Epochs", c.Epochs}, {"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
 		{"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
 	} {
 		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
@@ -135,6 +137,9 @@ func (c Config) validate(tasks []*task.Task) error {
 		if s.value != "" && !slices.Contains(s.allowed, s.value) {
 			return fmt.Errorf("prefinetune: %s is %q; want %s", s.name, s.value, strings.Join(s.allowed, " or "))
 		}
+	}
+	if c.Steps > 0 && c.Epochs > 0 {
+		return fmt.Errorf("prefinetune: Steps is %d and Epochs %g; want one of them", c.Steps, c.Epochs)
 	}
 	if set := c.samplings(); len(set) > 1 {
 		return fmt.Errorf("prefinetune: %s are set; want one way of sampling", strings.Join(set, " and "))
@@ -196,12 +201,12 @@ func (c Config) withDefaults() Config {
 			*v = d
 		}
 	}
-	setInt(&c.Steps, 1000)
+	if c.Epochs == 0 {
+		setInt(&c.Steps, 1000)
+		c = c.scheduled(c.Steps)
+	}
 	setInt(&c.TokensPerBatch, 4096)
 	setInt(&c.Accumulate, 1)
-	setInt(&c.WarmUp, max(1, c.Steps*6/100))
-	c.WarmUp = max(c.WarmUp, 0)
-	setInt(&c.CheckpointEvery, max(50, c.Steps/10))
 	setInt(&c.KeepLast, 2)
 	set(&c.LR, 5e-4)
 	set(&c.WeightDecay, 0.01)
@@ -217,6 +222,19 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Warn == nil {
 		c.Warn = func(string) {}
+	}
+	return c
+}
+
+// scheduled fills in what depends on the number of steps.
+func (c Config) scheduled(steps int) Config {
+	c.Steps = steps
+	if c.WarmUp == 0 {
+		c.WarmUp = max(1, steps*6/100)
+	}
+	c.WarmUp = max(c.WarmUp, 0)
+	if c.CheckpointEvery == 0 {
+		c.CheckpointEvery = max(50, steps/10)
 	}
 	return c
 }

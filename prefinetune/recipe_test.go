@@ -501,3 +501,27 @@ func TestEpochs(t *testing.T) {
 		t.Errorf("%d tokens in 4 steps of 3 × %d", tokens, tr.cfg.TokensPerBatch)
 	}
 }
+
+func TestBatchesByExamplesAndEpochs(t *testing.T) {
+	for _, batches := range []string{heterogeneous, batchHomogeneous, datasetHomogeneous} {
+		tr := newTrainer(t, "", func(c *Config) {
+			c.Steps, c.Epochs, c.Batches, c.ExamplesPerBatch, c.Accumulate, c.TokensPerBatch = 0, 1.5, batches, 5, 2, 1<<20
+		})
+		n := len(tr.train)
+		seen := 0
+		for range tr.cfg.Steps {
+			for _, b := range tr.sampler.update() {
+				if len(b) > 5 {
+					t.Fatalf("%s: a batch of %d examples", batches, len(b))
+				}
+				seen += len(b)
+			}
+		}
+		if seen < n*3/2 || seen >= n*3/2+10 {
+			t.Errorf("%s: %d steps deal %d examples; want one and a half times %d", batches, tr.cfg.Steps, seen, n)
+		}
+		if tr.cfg.WarmUp != tr.cfg.Steps*6/100 || tr.lr.Total != tr.cfg.Steps+1 {
+			t.Errorf("%s: warm-up %d, schedule of %d for %d steps", batches, tr.cfg.WarmUp, tr.lr.Total, tr.cfg.Steps)
+		}
+	}
+}

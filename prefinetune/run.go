@@ -78,6 +78,7 @@ func (id identity) compare(other identity) []string {
 	a, b := id.Config, other.Config
 	differ("steps", a.Steps, b.Steps)
 	differ("tokens per batch", a.TokensPerBatch, b.TokensPerBatch)
+	differ("examples per batch", a.ExamplesPerBatch, b.ExamplesPerBatch)
 	differ("max length", a.MaxLength, b.MaxLength)
 	differ("learning rate", a.LR, b.LR)
 	differ("warm-up", a.WarmUp, b.WarmUp)

@@ -20,6 +20,7 @@ type sampler struct {
 	quota    []float64 // examples of each task in a pass; nil where the order is one shuffle of all
 	batches  string    // the strategy
 	budget   int       // tokens of a batch
+	limit    int       // examples of a batch
 	most     int       // batches of an update
 	key      device.Key
 
@@ -39,7 +40,10 @@ type cursor struct {
 func newSampler(examples []*example, n int, weights []float64, c Config, key device.Key) *sampler {
 	s := &sampler{
 		examples: examples, tasks: make([][]int32, n), batches: c.Batches,
-		budget: c.TokensPerBatch, most: c.Accumulate, key: key,
+		budget: c.TokensPerBatch, limit: c.ExamplesPerBatch, most: c.Accumulate, key: key,
+	}
+	if s.limit == 0 {
+		s.limit = len(examples)
 	}
 	for i, e := range examples {
 		s.tasks[e.task] = append(s.tasks[e.task], int32(i))
@@ -174,17 +178,18 @@ func (s *sampler) stretch(task, pass int) (from, to int) {
 
 // cut divides examples into runs of n batches each, the last maybe of fewer.
 func (s *sampler) cut(examples []int32, n int) (runs [][]int32) {
-	start, used, batches := 0, 0, 1
+	start, used, in, batches := 0, 0, 0, 1
 	for i, e := range examples {
 		tokens := s.examples[e].tokens()
-		if used > 0 && used+tokens > s.budget {
+		if used > 0 && (used+tokens > s.budget || in == s.limit) {
 			if batches++; batches > n {
 				runs = append(runs, examples[start:i])
 				start, batches = i, 1
 			}
-			used = 0
+			used, in = 0, 0
 		}
 		used += tokens
+		in++
 	}
 	if start < len(examples) {
 		runs = append(runs, examples[start:])
@@ -210,6 +215,16 @@ func (s *sampler) roll() {
 	}
 }
 
+// updates returns how many updates it takes to deal so many passes, the last of which may
+// begin another. The sampler is one that has dealt nothing; it has dealt them then.
+func (s *sampler) updates(epochs float64) (n int) {
+	for float64(s.Cursor.Epoch)+float64(s.Cursor.Next)/float64(max(1, len(s.order))) < epochs {
+		s.update()
+		n++
+	}
+	return n
+}
+
 // batch returns the next examples: as many as fit the budget of tokens, at least one.
 // It never skips one that does not fit, which would favour short examples.
 func (s *sampler) batch() []*example {
@@ -225,7 +240,7 @@ func (s *sampler) batch() []*example {
 		picked = append(picked, e)
 		used += n
 		s.Cursor.Next++
-		if used >= s.budget || len(picked) >= len(s.examples) {
+		if used >= s.budget || len(picked) >= min(s.limit, len(s.examples)) {
 			return picked
 		}
 	}

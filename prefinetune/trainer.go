@@ -99,7 +99,6 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t := &Trainer{
 		cfg: cfg, tasks: tasks, tok: tok, key: autograd.NewKey(cfg.Seed),
 		scope: autograd.NewScope(), grads: autograd.NewGradients(), tally: tally{Sampled: make([]int, len(tasks))},
-		lr: optim.PolynomialDecay{Peak: cfg.LR, WarmUp: cfg.WarmUp, Total: cfg.Steps + 1},
 	}
 	if err := t.encode(m.Bart != nil); err != nil {
 		return nil, err
@@ -109,6 +108,11 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 		return nil, err
 	}
 	t.sampler = newSampler(t.train, len(tasks), weights, cfg, t.key.Fold("order"))
+	if cfg.Epochs > 0 {
+		cfg = cfg.scheduled(newSampler(t.train, len(tasks), weights, cfg, t.key.Fold("order")).updates(cfg.Epochs))
+		t.cfg = cfg
+	}
+	t.lr = optim.PolynomialDecay{Peak: cfg.LR, WarmUp: cfg.WarmUp, Total: cfg.Steps + 1}
 	t.shares = t.sampler.shares(weights)
 	t.model = NewModel(m, tasks, t.key.Fold("heads"))
 	t.model.smoothing = cfg.LabelSmoothing
