@@ -58,6 +58,12 @@ type Config struct {
 	// stops only after ten such steps in a row. Either names tasks and examples.
 	NonFinite string `json:"non_finite"`
 
+	// BadRows is what to do about a record of a dataset that is not as its task file says: "stop"
+	// (default) at an error that names file, line and field, or "skip", which leaves it out,
+	// counts it and names the first. A file that is broken as a whole is an error
+	// with either.
+	BadRows string `json:"bad_rows"`
+
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
 	KeepLast        int            `json:"-"` // checkpoints; default 2, of which the older is what is left if the newer breaks
@@ -133,6 +139,7 @@ func (c Config) validate(tasks []*task.Task) error {
 		{"Mean", c.Mean, []string{"examples", "tasks"}},
 		{"R3F.Noise", c.R3F.Noise, []string{"uniform", "normal"}},
 		{"NonFinite", c.NonFinite, []string{"stop", "skip"}},
+		{"BadRows", c.BadRows, []string{"stop", "skip"}},
 	} {
 		if s.value != "" && !slices.Contains(s.allowed, s.value) {
 			return fmt.Errorf("prefinetune: %s is %q; want %s", s.name, s.value, strings.Join(s.allowed, " or "))
@@ -216,6 +223,7 @@ func (c Config) withDefaults() Config {
 	setString(&c.Mean, "examples")
 	setString(&c.NonFinite, "stop")
 	set(&c.LabelSmoothing, 0.1)
+	setString(&c.BadRows, "stop")
 	set(&c.R3F.Eps, 1e-5)
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}

@@ -17,6 +17,11 @@ type TaskCount struct {
 	Tokens     int   // of all training examples
 	Length     Quantiles
 	Share      float64 // of the examples that training will draw
+
+	// Rows of either split that are left out, see Config.BadRows, and what is wrong with the
+	// first of them.
+	BadRows  int
+	FirstBad []string
 }
 
 // Quantiles are of the lengths, in tokens, of a task's training sequences.
@@ -27,24 +32,35 @@ type taskCount struct {
 	lengths []int
 }
 
-func newTaskCount(t *task.Task, train, dev []task.Example) taskCount {
-	c := taskCount{TaskCount: TaskCount{Task: t, Dev: len(dev)}}
-	for _, ex := range train {
-		at := -1
-		switch t.Family {
-		case task.Classification:
-			at = ex.Label
-		case task.Commonsense:
-			at = ex.Answer
-		}
-		for at >= len(c.Labels) {
-			c.Labels = append(c.Labels, 0)
-		}
-		if at >= 0 {
-			c.Labels[at]++
-		}
+// labelOf returns the class, or the position of the right candidate, that an example asks for;
+// -1 where there is none.
+func labelOf(t *task.Task, ex task.Example) int {
+	switch t.Family {
+	case task.Classification:
+		return ex.Label
+	case task.Commonsense:
+		return ex.Answer
 	}
-	return c
+	return -1
+}
+
+// label counts what a training example asks for.
+func (c *taskCount) label(at int) {
+	for at >= len(c.Labels) {
+		c.Labels = append(c.Labels, 0)
+	}
+	if at >= 0 {
+		c.Labels[at]++
+	}
+}
+
+// bad counts a row that is left out.
+func (c *taskCount) bad(err error) {
+	const most = 3
+	c.BadRows++
+	if len(c.FirstBad) < most {
+		c.FirstBad = append(c.FirstBad, err.Error())
+	}
 }
 
 func (c *taskCount) add(e *example) {

@@ -75,7 +75,11 @@ func WriteReport(path string, r *report.Report) error {
 
 // score evaluates the model and the baselines on task i.
 func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score, error) {
-	train, err := tk.Read("train")
+	var train []task.Example
+	err := t.cfg.read(tk, "train", func(ex task.Example) error {
+		train = append(train, ex)
+		return nil
+	}, func(error) {})
 	if err != nil {
 		return report.Score{}, err
 	}

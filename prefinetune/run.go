@@ -20,9 +20,21 @@ import (
 type identity struct {
 	Config  Config             `json:"config"`
 	Encoder transformer.Config `json:"encoder"`
-	Tasks   []string           `json:"tasks"`
-	Data    string             `json:"data"`    // hash of all encoded examples
-	Weights string             `json:"weights"` // hash of the initial parameters
+	Tasks   []taskIdentity     `json:"tasks"`
+
+	// Hashes: of the tokenizer, of all training examples as tokens, of the initial parameters.
+	Tokenizer string `json:"tokenizer"`
+	Encoded   string `json:"encoded"`
+	Weights   string `json:"weights"`
+}
+
+// taskIdentity is what makes a task this one.
+type taskIdentity struct {
+	Name  string  `json:"name"`
+	File  string  `json:"file"` // SHA-256 of the task file
+	Path  string  `json:"path"` // which that is, for messages
+	Train dataset `json:"train"`
+	Dev   dataset `json:"dev"`
 }
 
 func (t *Trainer) identity() identity {
@@ -34,9 +46,8 @@ func (t *Trainer) identity() identity {
 		h.Write(b[:])
 	}
 	for i, tk := range t.tasks {
-		id.Tasks = append(id.Tasks, tk.Name)
+		id.Tasks = append(id.Tasks, taskIdentity{tk.Name, tk.SHA256, tk.Path, t.data[i][0], t.data[i][1]})
 		number(len(tk.Labels))
-		number(len(t.dev[i].encoded))
 	}
 	for _, e := range t.train {
 		for _, v := range []int{e.task, e.target, e.start, e.end, len(e.sequences)} {
@@ -52,7 +63,8 @@ func (t *Trainer) identity() identity {
 			number(int(id))
 		}
 	}
-	id.Data = hex.EncodeToString(h.Sum(nil)[:16])
+	id.Tokenizer = t.tok.SHA256()
+	id.Encoded = hex.EncodeToString(h.Sum(nil)[:16])
 	id.Weights = hashParameters(t.model)
 	return id
 }
@@ -96,15 +108,47 @@ func (id identity) compare(other identity) []string {
 	for _, name := range slices.Sorted(maps.Keys(here)) {
 		differ("encoder "+name, here[name], there[name])
 	}
-	if fmt.Sprint(id.Tasks) != fmt.Sprint(other.Tasks) {
-		d = append(d, "tasks "+difference(other.Tasks, id.Tasks))
-	} else if id.Data != other.Data {
-		d = append(d, "the tasks' examples or the tokenizer changed")
+	differ("policy for bad rows", a.BadRows, b.BadRows)
+	if names, others := taskNames(id.Tasks), taskNames(other.Tasks); !slices.Equal(names, others) {
+		d = append(d, "tasks "+difference(others, names))
+	} else {
+		for i, mine := range id.Tasks {
+			d = append(d, mine.compare(other.Tasks[i])...)
+		}
+	}
+	if id.Tokenizer != other.Tokenizer {
+		d = append(d, fmt.Sprintf("the tokenizer changed: SHA-256 %.12s… there, %.12s… here", other.Tokenizer, id.Tokenizer))
+	}
+	if d == nil && id.Encoded != other.Encoded {
+		d = append(d, "this program makes other tokens of the same examples")
 	}
 	if d == nil && id.Weights != other.Weights {
 		d = append(d, "the initial weights changed")
 	}
 	return d
+}
+
+// compare names what differs of a task.
+func (id taskIdentity) compare(other taskIdentity) (d []string) {
+	if id.File != other.File {
+		d = append(d, fmt.Sprintf("task %s: its task file changed: %s of SHA-256 %.12s… there, %s of %.12s… here", id.Name, other.Path, other.File, id.Path, id.File))
+	}
+	for _, split := range []struct {
+		name      string
+		mine, its dataset
+	}{{"train", id.Train, other.Train}, {"dev", id.Dev, other.Dev}} {
+		if split.mine != split.its {
+			d = append(d, fmt.Sprintf("task %s: its %s examples changed: %v there, %v here", id.Name, split.name, split.its, split.mine))
+		}
+	}
+	return d
+}
+
+func taskNames(tasks []taskIdentity) (names []string) {
+	for _, t := range tasks {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // settings returns a configuration by the names of its JSON.

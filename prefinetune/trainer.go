@@ -29,6 +29,7 @@ type Trainer struct {
 	train   []*example
 	dev     []devSet
 	counts  []taskCount
+	data    [][2]dataset // of each task: train and dev
 	opt     *optim.Optimizer
 	lr      optim.PolynomialDecay
 	sampler *sampler
@@ -100,7 +101,7 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 		cfg: cfg, tasks: tasks, tok: tok, key: autograd.NewKey(cfg.Seed),
 		scope: autograd.NewScope(), grads: autograd.NewGradients(), tally: tally{Sampled: make([]int, len(tasks))},
 	}
-	if err := t.encode(m.Bart != nil); err != nil {
+	if err := t.encode(&encoder{tok: tok, maxLength: cfg.MaxLength, budget: cfg.TokensPerBatch, decoder: m.Bart != nil}); err != nil {
 		return nil, err
 	}
 	weights, err := t.weights()
@@ -126,52 +127,6 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 
 // Model returns what is being trained.
 func (t *Trainer) Model() *Model { return t.model }
-
-// encode reads every task, for a model with or without a decoder.
-func (t *Trainer) encode(decoder bool) error {
-	enc := &encoder{tok: t.tok, maxLength: t.cfg.MaxLength, budget: t.cfg.TokensPerBatch, decoder: decoder}
-	for i, tk := range t.tasks {
-		if tk.Family == task.Summarisation && !decoder {
-			return fmt.Errorf("prefinetune: task %s: summarisation needs an encoder-decoder", tk.Name)
-		}
-		train, err := tk.Read("train")
-		if err != nil {
-			return err
-		}
-		texts, err := tk.Read("dev")
-		if err != nil {
-			return err
-		}
-		count := newTaskCount(tk, train, texts)
-		for _, ex := range train {
-			e, err := enc.encode(i, tk, ex)
-			if err != nil {
-				return err
-			}
-			if e.spans != nil && e.target < 0 { // no window holds the whole answer
-				count.Dropped++
-				continue
-			}
-			e.where = ex.Where
-			count.add(e)
-			t.train = append(t.train, e)
-		}
-		set := devSet{texts: texts}
-		for _, ex := range texts {
-			e, err := enc.encode(i, tk, ex)
-			if err != nil {
-				return err
-			}
-			set.encoded = append(set.encoded, e)
-		}
-		t.dev = append(t.dev, set)
-		t.counts = append(t.counts, count)
-	}
-	if len(t.train) == 0 {
-		return errors.New("prefinetune: the tasks have no example that can be learned from")
-	}
-	return nil
-}
 
 // ErrInterrupted says that the context ended a run. A run with an Out folder has
 // written a checkpoint; the same call goes on from there.

@@ -138,6 +138,14 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 	return nil
 }
 
+// bad is what reading does about a bad record, see task.Each.
+func (f *prefinetuneFlags) bad() func(error) error {
+	if f.cfg.BadRows == "skip" {
+		return task.SkipBad
+	}
+	return nil
+}
+
 // embedded reports whether the run is on the tasks that come with the program.
 func (f *prefinetuneFlags) embedded() bool { return f.data == "" && len(f.tasks) == 0 }
 
@@ -223,7 +231,7 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	}
 	printCounts(stdout, trainer.Counts(), f.cfg, f.dryRun)
 	if f.dryRun {
-		overlaps, err := task.Overlaps(tasks, nil)
+		overlaps, err := task.Overlaps(tasks, f.bad())
 		if err == nil {
 			printOverlaps(stdout, overlaps)
 		}
@@ -371,12 +379,8 @@ func (f *prefinetuneFlags) corpus(tasks []*task.Task) ([]string, error) {
 	}
 	var texts []string
 	for _, t := range tasks {
-		examples, err := t.Read("train")
-		if err != nil {
-			return nil, err
-		}
 		last := ""
-		for _, e := range examples {
+		err := t.Each("train", func(e task.Example) error {
 			long := e.Context + e.Passage // many examples may share one
 			if long == last {
 				long = ""
@@ -388,6 +392,10 @@ func (f *prefinetuneFlags) corpus(tasks []*task.Task) ([]string, error) {
 					texts = append(texts, s)
 				}
 			}
+			return nil
+		}, f.bad())
+		if err != nil {
+			return nil, err
 		}
 	}
 	return texts, nil

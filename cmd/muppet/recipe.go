@@ -33,6 +33,7 @@ func recipeFlags(set *flag.FlagSet, c *prefinetune.Config) {
 	set.BoolVar(&c.R3F.DifferentMasks, "r3f-different-masks", false, "give R3F's two passes different dropout masks")
 	set.BoolVar(&c.R3F.SpectralNorm, "r4f", false, "normalise the last layer of every head by its largest singular value")
 	oneOf(&c.NonFinite, "non-finite", "what to do about a loss or gradient that is not finite", "stop", "skip")
+	oneOf(&c.BadRows, "bad-rows", "what to do about a record that is not as its task file says", "stop", "skip")
 }
 
 // choice is a flag of one of several values.

@@ -114,8 +114,8 @@ func printCounts(w io.Writer, counts []prefinetune.TaskCount, cfg prefinetune.Co
 	if !all {
 		return
 	}
-	t := table{left: map[int]bool{0: true, 1: true, 11: true}}
-	t.row("task", "family", "train", "dev", "share", "median", "p90", "p99", "longest", "truncated", "dropped", "labels")
+	t := table{left: map[int]bool{0: true, 1: true, 12: true}}
+	t.row("task", "family", "train", "dev", "share", "median", "p90", "p99", "longest", "truncated", "dropped", "bad rows", "labels")
 	for _, c := range counts {
 		labels := strings.Trim(fmt.Sprint(c.Labels), "[]")
 		if len(c.Labels) == 0 {
@@ -125,7 +125,7 @@ func printCounts(w io.Writer, counts []prefinetune.TaskCount, cfg prefinetune.Co
 		}
 		t.row(c.Task.Name, string(c.Task.Family), fmt.Sprint(c.Train), fmt.Sprint(c.Dev), fmt.Sprintf("%.2f%%", 100*c.Share),
 			fmt.Sprint(c.Length.Median), fmt.Sprint(c.Length.P90), fmt.Sprint(c.Length.P99), fmt.Sprint(c.Length.Max),
-			fmt.Sprint(c.Truncated), fmt.Sprint(c.Dropped), labels)
+			fmt.Sprint(c.Truncated), fmt.Sprint(c.Dropped), fmt.Sprint(c.BadRows), labels)
 	}
 	t.write(w)
 	fmt.Fprint(w, `
@@ -134,8 +134,15 @@ share              of the examples to be sampled
 median ... longest tokens of a training sequence
 truncated          training examples of which part is not seen at once
 dropped            training examples whose answer fits no window
+bad rows           records of either split that are left out: see -bad-rows
 labels             training examples of each label, or with the right choice in each place
-A dry run: nothing was trained, nothing written.
+`)
+	for _, c := range counts {
+		for _, bad := range c.FirstBad {
+			fmt.Fprintf(w, "a bad row: %s\n", bad)
+		}
+	}
+	fmt.Fprint(w, `A dry run: nothing was trained, nothing written.
 `)
 }
 

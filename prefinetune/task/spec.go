@@ -1,6 +1,8 @@
 package task
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -69,6 +71,8 @@ func parse(path string, src []byte, dataDir string) (*Task, error) {
 	body := file.Docs[0].Body
 	f.entries, f.keys = f.mapping(body, "the task file")
 	t := f.task(body, dataDir)
+	sum := sha256.Sum256(src)
+	t.SHA256 = hex.EncodeToString(sum[:])
 	for _, key := range f.keys {
 		if entry := f.entries[key]; entry != nil {
 			f.fail(entry.Key, "unknown field %s", key)

@@ -70,6 +70,7 @@ type Task struct {
 	Default     bool     // part of the mix unless asked otherwise
 	Why         string   // for a task left out of the default mix: the reason
 	Path        string   // the YAML file, for messages; empty for a generated task
+	SHA256      string   // of that file's content
 
 	// Examples holds a generated task's splits. Where it is set nothing is read from disk.
 	Examples map[string][]Example

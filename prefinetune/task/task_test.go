@@ -1,6 +1,8 @@
 package task
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +93,13 @@ func TestLoad(t *testing.T) {
 			Metric: "f1", Why: "a double", Path: filepath.Join(dir, "a.yaml")},
 		{Name: "B", Family: Classification, Source: "https://example.org", Labels: []string{"no", "yes"},
 			Metric: "accuracy", Default: true, Path: filepath.Join(dir, "b.yaml")},
+	}
+	for _, w := range want {
+		content, err := os.ReadFile(w.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.SHA256 = fmt.Sprintf("%x", sha256.Sum256(content))
 	}
 	if diff := cmp.Diff(want, tasks, cmpopts.IgnoreUnexported(Task{})); diff != "" {
 		t.Error(diff)

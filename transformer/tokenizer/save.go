@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -71,6 +73,15 @@ func writeVocab(w *strings.Builder, tokens []string, indent string) {
 	if indent == "" {
 		w.WriteString("\n")
 	}
+}
+
+// SHA256 returns the hash of tokenizer.json as Save writes it, in hexadecimal: two
+// tokenizers of the same hash make the same tokens.
+func (t *Tokenizer) SHA256() string {
+	var content strings.Builder
+	t.writeJSON(&content)
+	sum := sha256.Sum256([]byte(content.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 func (t *Tokenizer) writeJSON(w *strings.Builder) {
