@@ -53,11 +53,15 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 	if err := t.model.Base().Save(model); err != nil {
 		return nil, err
 	}
+	heads := filepath.Join(t.cfg.Out, headsDir)
+	if err := t.saveHeads(heads); err != nil {
+		return nil, err
+	}
 	page := filepath.Join(t.cfg.Out, "report.html")
 	if err := WriteReport(page, r.Report); err != nil {
 		return nil, err
 	}
-	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, page}
+	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, heads, page}
 	return r, nil
 }
 

@@ -222,7 +222,7 @@ func TestEmbeddedRun(t *testing.T) {
 	}
 	_, written, _ := strings.Cut(printed, "Written:\n")
 	paths := strings.Fields(written)
-	if len(paths) != 4 {
+	if len(paths) != 5 {
 		t.Errorf("paths written: %q", paths)
 	}
 	for _, p := range paths {
