@@ -1299,3 +1299,26 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+// func dstreamAVX2(dst, src *float64, ld, k int)
+TEXT ·dstreamAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $3, R10
+	PCALIGN $32
+
+loop:
+	VMOVUPD 0(SI), Y0
+	VMOVUPD 32(SI), Y1
+	VMOVNTPD Y0, 0(DI)
+	VMOVNTPD Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R10, DI
+	DECQ CX
+	JNZ loop
+	// Others must see them in order with what comes after.
+	SFENCE
+	VZEROUPPER
+	RET

@@ -2095,3 +2095,26 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+// func dstreamAVX512(dst, src *float64, ld, k int)
+TEXT ·dstreamAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $3, R10
+	PCALIGN $32
+
+loop:
+	VMOVUPD 0(SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVNTPD Z0, 0(DI)
+	VMOVNTPD Z1, 64(DI)
+	ADDQ $128, SI
+	ADDQ R10, DI
+	DECQ CX
+	JNZ loop
+	// Others must see them in order with what comes after.
+	SFENCE
+	VZEROUPPER
+	RET

@@ -31,6 +31,10 @@ type gemmKernels[T float] struct {
 	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
 	packStep                          int
 
+	// stream writes k rows of a panel to rows that are ld apart and begin on a vector's
+	// boundary, without reading them into the caches first; nil where there is none.
+	stream func(dst, panel *T, ld, k int)
+
 	// Products of operands that are rounded to bfloat16 copy all of A and B by these
 	// (see gemm_bf16.go): so many rows from row i on, and the columns from j on.
 	// With pairs an element of a panel holds two of A or B that follow one another

@@ -49,12 +49,12 @@ func DLayerNormRows(y, mean, rstd, x, gamma, beta []float64, eps float64) {
 // and the sums over all rows of dy·n and of dy are added to dgamma and dbeta. dx
 // may be x or dy itself. It panics if lengths do not fit.
 func SLayerNormGradRows(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32) {
-	layerNormGradRows("SLayerNormGradRows", &active.s, &rows32, dx, dgamma, dbeta, dy, x, gamma, mean, rstd)
+	layerNormGradRows("SLayerNormGradRows", &active.s, dx, dgamma, dbeta, dy, x, gamma, mean, rstd)
 }
 
 // DLayerNormGradRows is SLayerNormGradRows in float64.
 func DLayerNormGradRows(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float64) {
-	layerNormGradRows("DLayerNormGradRows", &active.d, &rows64, dx, dgamma, dbeta, dy, x, gamma, mean, rstd)
+	layerNormGradRows("DLayerNormGradRows", &active.d, dx, dgamma, dbeta, dy, x, gamma, mean, rstd)
 }
 
 // Room for rows in work.
@@ -85,9 +85,9 @@ func softmaxRows[T float](name string, k *vectorKernels[T], dst, x []T, cols int
 	for len(x) > 0 {
 		to, from := dst[:cols], x[:cols]
 		dst, x = dst[cols:], x[cols:]
-		scalar(name, k.addScalar, to, from, -maxOf(k.maxOf, from))
-		unary(name, k.exp, to, to)
-		scalar(name, k.mulScalar, to, to, 1/reduce(k.sum, to))
+		m := maxOf(k.maxOf, from)
+		sum, _ := inBlocks(cols, func(lo, hi int) (T, T) { return k.expSum(to[lo:hi], from[lo:hi], m), 0 })
+		scalar(name, k.mulScalar, to, to, 1/T(sum))
 	}
 }
 
@@ -102,16 +102,20 @@ func logSumExpRows[T float](name string, k *vectorKernels[T], list *freeList[scr
 			dst[i] = top
 			continue
 		}
-		var sum float64
-		for len(row) > 0 {
-			part := room.data[:min(blockLen, len(row))]
-			k.addScalar(part, row[:len(part)], -top)
-			k.exp(part, part)
-			sum += float64(k.sum(part))
-			row = row[len(part):]
-		}
+		sum, _ := inBlocks(cols, func(lo, hi int) (T, T) { return k.expSum(room.data[:hi-lo], row[lo:hi], top), 0 })
 		dst[i] = T(float64(top) + math.Log(sum))
 	}
+}
+
+// inBlocks adds up two sums over the blocks of a row, in float64, so that the error does
+// not grow with the number of blocks.
+func inBlocks[T float](n int, sums func(lo, hi int) (T, T)) (first, second float64) {
+	for lo := 0; lo < n; lo += blockLen {
+		a, b := sums(lo, min(lo+blockLen, n))
+		first += float64(a)
+		second += float64(b)
+	}
+	return first, second
 }
 
 func layerNormRows[T float](name string, k *vectorKernels[T], y, mean, rstd, x, gamma, beta []T, eps float64) {
@@ -121,32 +125,30 @@ func layerNormRows[T float](name string, k *vectorKernels[T], y, mean, rstd, x, 
 	for r := range mean {
 		from, to := x[r*cols:][:cols], y[r*cols:][:cols]
 		m := reduce(k.sum, from) / T(cols)
-		scalar(name, k.addScalar, to, from, -m)
-		s := T(1 / math.Sqrt(float64(reduce(k.sumSquares, to))/float64(cols)+eps))
-		scalar(name, k.mulScalar, to, to, s)
-		ternary(name, k.mulAdd, to, to, gamma, beta)
+		squares, _ := inBlocks(cols, func(lo, hi int) (T, T) { return k.sumSquaresFrom(from[lo:hi], m), 0 })
+		s := T(1 / math.Sqrt(squares/float64(cols)+eps))
+		for lo := 0; lo < cols; lo += blockLen {
+			hi := min(lo+blockLen, cols)
+			k.normalise(to[lo:hi], from[lo:hi], gamma[lo:hi], beta[lo:hi], m, s)
+		}
 		mean[r], rstd[r] = m, s
 	}
 }
 
-func layerNormGradRows[T float](name string, k *vectorKernels[T], list *freeList[scratch[T]], dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T) {
+func layerNormGradRows[T float](name string, k *vectorKernels[T], dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T) {
 	cols := len(gamma)
 	checkRows(name, len(dx) == len(x) && len(dy) == len(x) && len(x) == len(mean)*cols && len(rstd) == len(mean) &&
 		len(dgamma) == cols && len(dbeta) == cols,
 		"dx, dgamma, dbeta, dy, x, gamma, mean and rstd", len(dx), len(dgamma), len(dbeta), len(dy), len(x), cols, len(mean), len(rstd))
-	room := borrow(list, 2*cols)
-	defer list.put(room)
-	n, dn := room.data[:cols], room.data[cols:2*cols]
 	for r, s := range rstd {
-		dyRow := dy[r*cols:][:cols]
-		scalar(name, k.addScalar, n, x[r*cols:][:cols], -mean[r])
-		scalar(name, k.mulScalar, n, n, s)
-		ternary(name, k.mulAdd, dgamma, dyRow, n, dgamma)
-		binary(name, k.add, dbeta, dbeta, dyRow)
-		binary(name, k.mul, dn, dyRow, gamma)
-		first, second := reduce(k.sum, dn)/T(cols), dot(name, k.dot, dn, n)/T(cols)
-		scalar(name, k.mulScalar, n, n, -s*second)
-		scalar(name, k.axpy, n, dn, s)
-		scalar(name, k.addScalar, dx[r*cols:][:cols], n, -s*first)
+		m, from, gradient, to := mean[r], x[r*cols:][:cols], dy[r*cols:][:cols], dx[r*cols:][:cols]
+		first, second := inBlocks(cols, func(lo, hi int) (T, T) {
+			return k.normaliseGradSums(dgamma[lo:hi], dbeta[lo:hi], gradient[lo:hi], from[lo:hi], gamma[lo:hi], m, s)
+		})
+		c, d := -s*T(second)/T(cols), -s*T(first)/T(cols)
+		for lo := 0; lo < cols; lo += blockLen {
+			hi := min(lo+blockLen, cols)
+			k.normaliseGrad(to[lo:hi], gradient[lo:hi], from[lo:hi], gamma[lo:hi], m, s, c, d)
+		}
 	}
 }

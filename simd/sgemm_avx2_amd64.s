@@ -1422,3 +1422,26 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+// func sstreamAVX2(dst, src *float32, ld, k int)
+TEXT ·sstreamAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $2, R10
+	PCALIGN $32
+
+loop:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVNTPS Y0, 0(DI)
+	VMOVNTPS Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R10, DI
+	DECQ CX
+	JNZ loop
+	// Others must see them in order with what comes after.
+	SFENCE
+	VZEROUPPER
+	RET

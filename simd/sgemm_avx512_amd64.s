@@ -2260,3 +2260,26 @@ loop:
 done:
 	VZEROUPPER
 	RET
+
+// func sstreamAVX512(dst, src *float32, ld, k int)
+TEXT ·sstreamAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ ld+16(FP), R10
+	MOVQ k+24(FP), CX
+	SHLQ $2, R10
+	PCALIGN $32
+
+loop:
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVNTPS Z0, 0(DI)
+	VMOVNTPS Z1, 64(DI)
+	ADDQ $128, SI
+	ADDQ R10, DI
+	DECQ CX
+	JNZ loop
+	// Others must see them in order with what comes after.
+	SFENCE
+	VZEROUPPER
+	RET

@@ -46,6 +46,9 @@ func spackSlicesAVX2(dst, src *float32, ld, k int)
 //go:noescape
 func spackColumnsAVX2(dst, src *float32, ld, k int)
 
+//go:noescape
+func sstreamAVX2(dst, src *float32, ld, k int)
+
 // sgemmAVX2 puts the kernels of products into g.
 func sgemmAVX2(g *gemmKernels[float32]) {
 	g.tiles = []tileKernel[float32]{
@@ -65,6 +68,7 @@ func sgemmAVX2(g *gemmKernels[float32]) {
 	g.packRows = spackRowsAVX2
 	g.packSlices = spackSlicesAVX2
 	g.packColumns = spackColumnsAVX2
+	g.stream = sstreamAVX2
 	g.copyA = sgemm6PackAAVX2
 	g.copyB = sgemm6PackBAVX2
 	g.multiply = smultiplyAVX2
@@ -112,6 +116,9 @@ func dpackSlicesAVX2(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsAVX2(dst, src *float64, ld, k int)
 
+//go:noescape
+func dstreamAVX2(dst, src *float64, ld, k int)
+
 // dgemmAVX2 puts the kernels of products into g.
 func dgemmAVX2(g *gemmKernels[float64]) {
 	g.tiles = []tileKernel[float64]{
@@ -131,6 +138,7 @@ func dgemmAVX2(g *gemmKernels[float64]) {
 	g.packRows = dpackRowsAVX2
 	g.packSlices = dpackSlicesAVX2
 	g.packColumns = dpackColumnsAVX2
+	g.stream = dstreamAVX2
 	g.copyA = dgemm6PackAAVX2
 	g.copyB = dgemm6PackBAVX2
 	g.multiply = dmultiplyAVX2
@@ -348,6 +356,33 @@ func dDotAVX2(a, b []float64) float64
 func dMaxOfAVX2(x []float64) float64
 
 //go:noescape
+func sSumSquaresFromAVX2(x []float32, m float32) (sum0 float32)
+
+//go:noescape
+func sNormaliseAVX2(y, x, gamma, beta []float32, m, s float32)
+
+//go:noescape
+func sNormaliseGradSumsAVX2(dgamma, dbeta, dy, x, gamma []float32, m, s float32) (sum0, sum1 float32)
+
+//go:noescape
+func sNormaliseGradAVX2(dx, dy, x, gamma []float32, m, s, c, d float32)
+
+//go:noescape
+func dSumSquaresFromAVX2(x []float64, m float64) (sum0 float64)
+
+//go:noescape
+func dNormaliseAVX2(y, x, gamma, beta []float64, m, s float64)
+
+//go:noescape
+func dNormaliseGradSumsAVX2(dgamma, dbeta, dy, x, gamma []float64, m, s float64) (sum0, sum1 float64)
+
+//go:noescape
+func dNormaliseGradAVX2(dx, dy, x, gamma []float64, m, s, c, d float64)
+
+//go:noescape
+func sExpSumAVX2(dst, x []float32, m float32) (sum0 float32)
+
+//go:noescape
 func philoxAVX2(dst []float32, keyLo, keyHi, block uint64)
 
 // vectorAVX2 puts the vector kernels into impl.
@@ -409,5 +444,14 @@ func vectorAVX2(impl *implementation) {
 	impl.d.sumSquares = dSumSquaresAVX2
 	impl.d.dot = dDotAVX2
 	impl.d.maxOf = dMaxOfAVX2
+	impl.s.sumSquaresFrom = sSumSquaresFromAVX2
+	impl.s.normalise = sNormaliseAVX2
+	impl.s.normaliseGradSums = sNormaliseGradSumsAVX2
+	impl.s.normaliseGrad = sNormaliseGradAVX2
+	impl.d.sumSquaresFrom = dSumSquaresFromAVX2
+	impl.d.normalise = dNormaliseAVX2
+	impl.d.normaliseGradSums = dNormaliseGradSumsAVX2
+	impl.d.normaliseGrad = dNormaliseGradAVX2
+	impl.s.expSum = sExpSumAVX2
 	impl.philox = philoxAVX2
 }

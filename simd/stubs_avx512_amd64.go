@@ -52,6 +52,9 @@ func spackSlicesAVX512(dst, src *float32, ld, k int)
 //go:noescape
 func spackColumnsAVX512(dst, src *float32, ld, k int)
 
+//go:noescape
+func sstreamAVX512(dst, src *float32, ld, k int)
+
 // sgemmAVX512 puts the kernels of products into g.
 func sgemmAVX512(g *gemmKernels[float32]) {
 	g.tiles = []tileKernel[float32]{
@@ -73,6 +76,7 @@ func sgemmAVX512(g *gemmKernels[float32]) {
 	g.packRows = spackRowsAVX512
 	g.packSlices = spackSlicesAVX512
 	g.packColumns = spackColumnsAVX512
+	g.stream = sstreamAVX512
 	g.copyA = sgemm12PackAAVX512
 	g.copyB = sgemm12PackBAVX512
 	g.multiply = smultiplyAVX512
@@ -126,6 +130,9 @@ func dpackSlicesAVX512(dst, src *float64, ld, k int)
 //go:noescape
 func dpackColumnsAVX512(dst, src *float64, ld, k int)
 
+//go:noescape
+func dstreamAVX512(dst, src *float64, ld, k int)
+
 // dgemmAVX512 puts the kernels of products into g.
 func dgemmAVX512(g *gemmKernels[float64]) {
 	g.tiles = []tileKernel[float64]{
@@ -147,6 +154,7 @@ func dgemmAVX512(g *gemmKernels[float64]) {
 	g.packRows = dpackRowsAVX512
 	g.packSlices = dpackSlicesAVX512
 	g.packColumns = dpackColumnsAVX512
+	g.stream = dstreamAVX512
 	g.copyA = dgemm12PackAAVX512
 	g.copyB = dgemm12PackBAVX512
 	g.multiply = dmultiplyAVX512
@@ -440,6 +448,33 @@ func dDotAVX512(a, b []float64) float64
 func dMaxOfAVX512(x []float64) float64
 
 //go:noescape
+func sSumSquaresFromAVX512(x []float32, m float32) (sum0 float32)
+
+//go:noescape
+func sNormaliseAVX512(y, x, gamma, beta []float32, m, s float32)
+
+//go:noescape
+func sNormaliseGradSumsAVX512(dgamma, dbeta, dy, x, gamma []float32, m, s float32) (sum0, sum1 float32)
+
+//go:noescape
+func sNormaliseGradAVX512(dx, dy, x, gamma []float32, m, s, c, d float32)
+
+//go:noescape
+func dSumSquaresFromAVX512(x []float64, m float64) (sum0 float64)
+
+//go:noescape
+func dNormaliseAVX512(y, x, gamma, beta []float64, m, s float64)
+
+//go:noescape
+func dNormaliseGradSumsAVX512(dgamma, dbeta, dy, x, gamma []float64, m, s float64) (sum0, sum1 float64)
+
+//go:noescape
+func dNormaliseGradAVX512(dx, dy, x, gamma []float64, m, s, c, d float64)
+
+//go:noescape
+func sExpSumAVX512(dst, x []float32, m float32) (sum0 float32)
+
+//go:noescape
 func philoxAVX512(dst []float32, keyLo, keyHi, block uint64)
 
 // vectorAVX512 puts the vector kernels into impl.
@@ -501,5 +536,14 @@ func vectorAVX512(impl *implementation) {
 	impl.d.sumSquares = dSumSquaresAVX512
 	impl.d.dot = dDotAVX512
 	impl.d.maxOf = dMaxOfAVX512
+	impl.s.sumSquaresFrom = sSumSquaresFromAVX512
+	impl.s.normalise = sNormaliseAVX512
+	impl.s.normaliseGradSums = sNormaliseGradSumsAVX512
+	impl.s.normaliseGrad = sNormaliseGradAVX512
+	impl.d.sumSquaresFrom = dSumSquaresFromAVX512
+	impl.d.normalise = dNormaliseAVX512
+	impl.d.normaliseGradSums = dNormaliseGradSumsAVX512
+	impl.d.normaliseGrad = dNormaliseGradAVX512
+	impl.s.expSum = sExpSumAVX512
 	impl.philox = philoxAVX512
 }

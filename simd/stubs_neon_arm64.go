@@ -278,6 +278,33 @@ func dDotNEON(a, b []float64) float64
 func dMaxOfNEON(x []float64) float64
 
 //go:noescape
+func sSumSquaresFromNEON(x []float32, m float32) (sum0 float32)
+
+//go:noescape
+func sNormaliseNEON(y, x, gamma, beta []float32, m, s float32)
+
+//go:noescape
+func sNormaliseGradSumsNEON(dgamma, dbeta, dy, x, gamma []float32, m, s float32) (sum0, sum1 float32)
+
+//go:noescape
+func sNormaliseGradNEON(dx, dy, x, gamma []float32, m, s, c, d float32)
+
+//go:noescape
+func dSumSquaresFromNEON(x []float64, m float64) (sum0 float64)
+
+//go:noescape
+func dNormaliseNEON(y, x, gamma, beta []float64, m, s float64)
+
+//go:noescape
+func dNormaliseGradSumsNEON(dgamma, dbeta, dy, x, gamma []float64, m, s float64) (sum0, sum1 float64)
+
+//go:noescape
+func dNormaliseGradNEON(dx, dy, x, gamma []float64, m, s, c, d float64)
+
+//go:noescape
+func sExpSumNEON(dst, x []float32, m float32) (sum0 float32)
+
+//go:noescape
 func philoxNEON(dst []float32, keyLo, keyHi, block uint64)
 
 // vectorNEON puts the vector kernels into impl.
@@ -339,5 +366,14 @@ func vectorNEON(impl *implementation) {
 	impl.d.sumSquares = dSumSquaresNEON
 	impl.d.dot = dDotNEON
 	impl.d.maxOf = dMaxOfNEON
+	impl.s.sumSquaresFrom = sSumSquaresFromNEON
+	impl.s.normalise = sNormaliseNEON
+	impl.s.normaliseGradSums = sNormaliseGradSumsNEON
+	impl.s.normaliseGrad = sNormaliseGradNEON
+	impl.d.sumSquaresFrom = dSumSquaresFromNEON
+	impl.d.normalise = dNormaliseNEON
+	impl.d.normaliseGradSums = dNormaliseGradSumsNEON
+	impl.d.normaliseGrad = dNormaliseGradNEON
+	impl.s.expSum = sExpSumNEON
 	impl.philox = philoxNEON
 }

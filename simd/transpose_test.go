@@ -1,11 +1,16 @@
 package simd
 
-import "testing"
+import (
+	"testing"
+	"unsafe"
+)
 
 func TestTranspose(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T) {
 		t.Run("S", func(t *testing.T) { testTranspose(t, STranspose) })
+		t.Run("SStream", func(t *testing.T) { testTranspose(t, STransposeStream) })
 		t.Run("D", func(t *testing.T) { testTranspose(t, DTranspose) })
+		t.Run("DStream", func(t *testing.T) { testTranspose(t, DTransposeStream) })
 	})
 }
 
@@ -20,7 +25,7 @@ func testTranspose[T float](t *testing.T, transpose func(rows, cols int, src []T
 			if rows > 0 && cols > 0 {
 				length = (rows-1)*lds + cols
 			}
-			src, dst := source.take(length), make([]T, cols*ldd)
+			src, dst := source.take(length), aligned[T](cols*ldd)
 			copy(src, varied[T](length, 7))
 			for i := range dst {
 				dst[i] = -77
@@ -40,7 +45,15 @@ func testTranspose[T float](t *testing.T, transpose func(rows, cols int, src []T
 		}
 	}
 	small := make([]T, 5)
-	mustPanic(t, func() { transpose(2, 3, small, 3, make([]T, 6), 2) }, "Transpose: s has 5 elements")
-	mustPanic(t, func() { transpose(2, 3, make([]T, 6), 3, small, 2) }, "Transpose: d has 5 elements")
-	mustPanic(t, func() { transpose(2, 3, make([]T, 6), 2, make([]T, 6), 2) }, "Transpose: lds = 2")
+	mustPanic(t, func() { transpose(2, 3, small, 3, make([]T, 6), 2) }, ": s has 5 elements")
+	mustPanic(t, func() { transpose(2, 3, make([]T, 6), 3, small, 2) }, ": d has 5 elements")
+	mustPanic(t, func() { transpose(2, 3, make([]T, 6), 2, make([]T, 6), 2) }, ": lds = 2")
+}
+
+// aligned returns n elements that begin a cache line.
+func aligned[T float](n int) []T {
+	const line = 64
+	memory := make([]T, n+line)
+	first := int(-uintptr(unsafe.Pointer(&memory[0]))%line) / int(unsafe.Sizeof(memory[0]))
+	return memory[first : first+n]
 }

@@ -25,6 +25,13 @@ type vectorKernels[T float] struct {
 	sum, sumSquares, maxOf func(x []T) T
 	dot                    func(a, b []T) T
 
+	// The passes over a row of which rows.go makes its functions.
+	sumSquaresFrom    func(x []T, m T) T
+	normalise         func(y, x, gamma, beta []T, m, s T)
+	normaliseGradSums func(dgamma, dbeta, dy, x, gamma []T, m, s T) (first, second T)
+	normaliseGrad     func(dx, dy, x, gamma []T, m, s, c, d T)
+	expSum            func(dst, x []T, m T) T
+
 	bFloat16Round, bFloat16Operand func(dst, x []T) // of float32 only
 }
 

@@ -106,6 +106,35 @@ func genericVector[T float]() vectorKernels[T] {
 		cos:   through64[T](math.Cos),
 
 		sigmoid: through64[T](sigmoid), gelu: through64[T](gelu), geluGrad: through64[T](geluGrad),
+		sumSquaresFrom: func(x []T, m T) T {
+			return accumulate(len(x), func(i int) T { return (x[i] - m) * (x[i] - m) })
+		},
+		normalise: func(y, x, gamma, beta []T, m, s T) {
+			for i := range y {
+				y[i] = fma((x[i]-m)*s, gamma[i], beta[i])
+			}
+		},
+		normaliseGradSums: func(dgamma, dbeta, dy, x, gamma []T, m, s T) (first, second T) {
+			for i := range x {
+				dgamma[i] = fma(dy[i], (x[i]-m)*s, dgamma[i])
+				dbeta[i] += dy[i]
+			}
+			first = accumulate(len(x), func(i int) T { return dy[i] * gamma[i] })
+			second = accumulate(len(x), func(i int) T { return dy[i] * gamma[i] * ((x[i] - m) * s) })
+			return first, second
+		},
+		normaliseGrad: func(dx, dy, x, gamma []T, m, s, c, d T) {
+			for i := range dx {
+				n, dn := (x[i]-m)*s, dy[i]*gamma[i]
+				dx[i] = fma(dn, s, T(n*c)) + d
+			}
+		},
+		expSum: func(dst, x []T, m T) T {
+			for i := range dst {
+				dst[i] = T(math.Exp(float64(x[i] - m)))
+			}
+			return accumulate(len(dst), func(i int) T { return dst[i] })
+		},
 		addScalar: func(dst, x []T, s T) {
 			for i := range dst {
 				dst[i] = x[i] + s

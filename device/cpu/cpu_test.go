@@ -177,6 +177,24 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 
 // An element has the same bits whatever block, row or broadcast it is in: what is
 // fused depends on the program alone.
+// TestLargeTranspose is about a matrix that is written past the caches.
+func TestLargeTranspose(t *testing.T) {
+	const rows, cols = 1600, 1411
+	if 4*rows*cols < beyondCaches {
+		t.Fatal("too small")
+	}
+	d := New()
+	values := randomValues(rows * cols)
+	x, y := random(d, rows*cols), empty(d, rows*cols)
+	d.Write(x, values)
+	d.Strided(y, 0, []int{rows, 1}, x, 0, []int{1, cols}, []int{cols, rows})
+	for i, v := range read(d, y) {
+		if want := values[i%rows*cols+i/rows]; v != want {
+			t.Fatalf("element %d is %v, want %v", i, v, want)
+		}
+	}
+}
+
 func TestBitsDoNotDependOnShape(t *testing.T) {
 	p := device.NewProgram("blend", 3, func(b *device.Builder, x ...device.Value) []device.Value {
 		product := b.Mul(x[0], x[1])

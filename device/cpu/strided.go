@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/internal/parallel"
@@ -167,12 +168,20 @@ func copyRun[T element](dst, src []T, at, n, dstStride, srcStride int) {
 	}
 }
 
+// beyondCaches is the size of a matrix, in bytes, of which next to nothing would be left
+// in the caches by the time that the last of it is written.
+const beyondCaches = 8 << 20
+
 // transpose copies blocks in which down is contiguous in dst and across in src. It goes
 // by few rows of src and long parts of them, in which the processor fetches ahead:
 // going down narrow columns took half as long again.
 func transpose[T element](s *strided, outer []axis, across, down axis, dst, src []T) {
 	const height, width = 32, 2048
 	columns, bands := (across.n-1)/width+1, (down.n-1)/height+1
+	single, double := simd.STranspose, simd.DTranspose
+	if across.n*down.n*int(unsafe.Sizeof(dst[0])) >= beyondCaches {
+		single, double = simd.STransposeStream, simd.DTransposeStream
+	}
 	parallel.Range(count(outer)*bands*columns, rowsPerTask(height*min(width, across.n)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			to, from := s.start(outer, i/columns/bands)
@@ -184,10 +193,10 @@ func transpose[T element](s *strided, outer []axis, across, down axis, dst, src 
 			if down.src >= n && across.dst >= part.n {
 				switch dst := any(dst).(type) {
 				case []float32:
-					simd.STranspose(part.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
+					single(part.n, n, any(src).([]float32)[from:], down.src, dst[to:], across.dst)
 					continue
 				case []float64:
-					simd.DTranspose(part.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
+					double(part.n, n, any(src).([]float64)[from:], down.src, dst[to:], across.dst)
 					continue
 				}
 			}

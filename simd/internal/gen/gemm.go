@@ -21,10 +21,11 @@ func gemmFamily(a *assembler, p precision) {
 	packRows(a, p, "packRows", 2*a.bytes)
 	packRows(a, p, "packSlices", a.tiles()[0]*p.bytes)
 	packColumns(a, p)
+	stream(a, p)
 	rows := a.tiles()
 	full := fmt.Sprint("gemm", rows[0], "Pack")
 	a.gemmTable(p, rows, fmt.Sprint("nr:", 2*a.bytes/p.bytes), fmt.Sprint("packStep:", 16/p.bytes),
-		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns",
+		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns", "stream:stream",
 		"copyA:"+full+"A", "copyB:"+full+"B", "multiply:multiply")
 }
 
@@ -341,6 +342,27 @@ func packArguments(a *assembler, p precision) {
 	a.op("MOVQ", "ld+16(FP)", "R10")
 	a.op("MOVQ", "k+24(FP)", "CX")
 	a.op("SHLQ", fmt.Sprint("$", map[int]int{4: 2, 8: 3}[p.bytes]), "R10")
+}
+
+// stream writes k rows of a panel, each two vectors and a multiple of a cache line, to
+// rows ld elements apart, past the caches.
+func stream(a *assembler, p precision) {
+	a.packFunction(p, "stream")
+	packArguments(a, p)
+	a.loop("loop")
+	for i := range 2 {
+		a.op("VMOVU"+p.suffix, fmt.Sprintf("%d(SI)", i*a.bytes), a.v(i))
+	}
+	for i := range 2 {
+		a.op("VMOVNT"+p.suffix, a.v(i), fmt.Sprintf("%d(DI)", i*a.bytes))
+	}
+	a.op("ADDQ", fmt.Sprint("$", 2*a.bytes), "SI")
+	a.op("ADDQ", "R10", "DI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	a.comment("Others must see them in order with what comes after.")
+	a.op("SFENCE")
+	a.ret()
 }
 
 // packColumns transposes: element p of row i of src, of which there are as many

@@ -14,6 +14,7 @@ type kernel struct {
 	precision
 	steps   []step
 	scalars int // parameters after the slices, each broadcast to a register
+	sums    int // results, of which each has an accumulator for each of the ways
 }
 
 // A value is the result of a step, by its index.
@@ -38,6 +39,9 @@ const (
 	opBlend  = "blend" // mask ? a : b
 	opOnly   = "only"  // mask ? constant : 0
 	opRound  = "round"
+
+	opSum        = "sum"        // accumulate a
+	opSumProduct = "sumProduct" // accumulate a*b
 )
 
 func (k *kernel) add(s step) value {
@@ -49,13 +53,44 @@ func (k *kernel) add(s step) value {
 func (k *kernel) load(source int) value { return k.add(step{op: opLoad, imm: source}) }
 
 // store writes the result.
-func (k *kernel) store(v value) { k.add(step{op: opStore, args: []value{v}}) }
+func (k *kernel) store(v value) { k.storeTo(destination, v) }
 
-// scalar returns the broadcast parameter after the slices.
-func (k *kernel) scalar() value {
-	k.scalars = 1
-	return k.add(step{op: opScalar})
+// storeTo writes to the slice with this index.
+func (k *kernel) storeTo(slice int, v value) {
+	k.add(step{op: opStore, imm: slice, args: []value{v}})
 }
+
+// scalar returns the next of the broadcast parameters after the slices.
+func (k *kernel) scalar() value {
+	k.scalars++
+	return k.add(step{op: opScalar, imm: k.scalars - 1})
+}
+
+// sum adds a vector to the next of the results, sumProduct a product of two.
+func (k *kernel) sum(v value) { k.accumulate(opSum, v) }
+
+func (k *kernel) sumProduct(v, w value) { k.accumulate(opSumProduct, v, w) }
+
+func (k *kernel) accumulate(op string, args ...value) {
+	k.sums++
+	k.add(step{op: op, imm: k.sums - 1, args: args})
+}
+
+// stores tells whether there is a store to the slice with this index.
+func (k *kernel) stores(slice int) bool {
+	for _, st := range k.steps {
+		if st.op == opStore && st.imm == slice {
+			return true
+		}
+	}
+	return false
+}
+
+// reserved is how many registers, from the first on, hold scalars and accumulators.
+func (k *kernel) reserved() int { return k.scalars + ways*k.sums }
+
+// accumulator returns the register of one of a result's accumulators.
+func (k *kernel) accumulator(sum, way int) int { return k.scalars + ways*sum + way }
 
 // num returns a constant number, bits a constant bit pattern.
 func (k *kernel) num(x float64) value {
@@ -120,29 +155,30 @@ func (k *kernel) poly(x value, c ...float64) value {
 	return p
 }
 
-// allocation is the state of registers while a kernel is emitted. The first
-// register is never used: it holds a scalar; in AVX2 the last holds the mask of
-// the rest. The mask registers K2 to K7 serve comparisons.
+// allocation is the state of registers while a kernel is emitted. The first ones hold
+// scalars, at least one, and accumulators; in AVX2 the last holds the mask of the rest.
+// The mask registers K2 to K7 serve comparisons.
 type allocation struct {
 	a     *assembler
 	k     *kernel
 	rest  bool
+	way   int   // which of the vectors that are worked on in turn
 	last  []int // step that uses a value last
 	where []string
 	free  []string
 	masks []string
 }
 
-// emit writes the body for one vector.
-func (k *kernel) emit(a *assembler, rest bool) {
-	s := &allocation{a: a, k: k, rest: rest,
+// emit writes the body for one vector: the way-th behind the place in the slices.
+func (k *kernel) emit(a *assembler, way int, rest bool) {
+	s := &allocation{a: a, k: k, way: way, rest: rest,
 		last: make([]int, len(k.steps)), where: make([]string, len(k.steps))}
 	for i, st := range k.steps {
 		for _, v := range st.args {
 			s.last[v] = i
 		}
 	}
-	for r := a.regs - 2; r >= 1; r-- {
+	for r := a.regs - 2; r >= max(1, k.reserved()); r-- {
 		s.free = append(s.free, a.v(r))
 	}
 	for r := 7; r >= 2; r-- {
@@ -207,9 +243,9 @@ func (s *allocation) step(i int, st step) {
 	case opConst:
 		s.where[i] = a.constant(k.precision, st.bits)
 	case opScalar:
-		s.where[i] = a.v(0)
+		s.where[i] = a.v(st.imm)
 	case opLoad:
-		source := "(" + sourceRegisters[st.imm] + ")(AX*1)"
+		source := s.place(st.imm)
 		switch {
 		case !s.rest:
 			a.op(mov, source, result())
@@ -221,13 +257,15 @@ func (s *allocation) step(i int, st step) {
 	case opStore:
 		switch {
 		case !s.rest:
-			a.op(mov, arg(0), "(DI)(AX*1)")
+			a.op(mov, arg(0), s.place(st.imm))
 		case a.name == "avx512":
-			a.op(mov, arg(0), "K1", "(DI)(AX*1)")
+			a.op(mov, arg(0), "K1", s.place(st.imm))
 		default:
-			a.op("VMASKMOV"+k.suffix, arg(0), a.v(a.regs-1), "(DI)(AX*1)")
+			a.op("VMASKMOV"+k.suffix, arg(0), a.v(a.regs-1), s.place(st.imm))
 		}
 		s.release(i, st.args)
+	case opSum, opSumProduct:
+		s.accumulate(i, st)
 	case opFMA, opFNMA:
 		s.fused(i, st)
 	case opCmp:
@@ -275,6 +313,45 @@ func (s *allocation) step(i int, st step) {
 		}
 		a.op(name+bcst, append(operands, result())...)
 	}
+}
+
+// place returns the memory operand for a slice.
+func (s *allocation) place(slice int) string {
+	at := "(" + sliceRegisters[slice] + ")(AX*1)"
+	if s.way > 0 {
+		at = fmt.Sprint(s.way*s.a.bytes, at)
+	}
+	return at
+}
+
+// accumulate adds to an accumulator: of the rest, only the lanes that have elements,
+// since zeros that were loaded in the others may have become something else.
+func (s *allocation) accumulate(i int, st step) {
+	a := s.a
+	acc := a.v(s.k.accumulator(st.imm, s.way))
+	var operands []any
+	var masked []string
+	for n := len(st.args) - 1; n >= 0; n-- {
+		x := s.where[st.args[n]]
+		if s.rest && a.name == "avx2" {
+			clean := pop(&s.free)
+			a.op("VAND"+s.k.suffix, x, a.v(a.regs-1), clean)
+			masked = append(masked, clean)
+			x = clean
+		}
+		operands = append(operands, x)
+	}
+	name := "VFMADD231" + s.k.suffix
+	if st.op == opSum {
+		name = "VADD" + s.k.suffix
+		operands = append(operands, acc)
+	}
+	if s.rest && a.name == "avx512" {
+		operands = append(operands, "K1")
+	}
+	a.op(name, append(operands, acc)...)
+	s.free = append(s.free, masked...)
+	s.release(i, st.args)
 }
 
 // fused emits a·b + c or c - a·b, which overwrite one of their operands.
@@ -344,7 +421,7 @@ func (s *allocation) memory(v value) bool { return s.k.steps[v].op == opConst }
 // destination is the index of dst for load.
 const destination = 3
 
-var sourceRegisters = []string{"SI", "DX", "BX", "DI"}
+var sliceRegisters = []string{"SI", "DX", "BX", "DI", "R10", "R11"}
 
 // elementwise generates func name(dst, source… []T) or, with a scalar,
 // func name(dst, source []T, s T).
@@ -373,10 +450,10 @@ func elementwise(a *assembler, p precision, name string, sources []string, build
 	a.op("MOVQ", "dst_base+0(FP)", "DI")
 	a.op("MOVQ", "dst_len+8(FP)", "CX")
 	for i, s := range sources {
-		a.op("MOVQ", fmt.Sprintf("%s_base+%d(FP)", s, 24*(i+1)), sourceRegisters[i])
+		a.op("MOVQ", fmt.Sprintf("%s_base+%d(FP)", s, 24*(i+1)), sliceRegisters[i])
 	}
 	a.op("XORQ", "AX", "AX")
-	a.overVectors(p, func() { k.emit(a, false) }, func() { k.emit(a, true) })
+	a.overVectors(p, func() { k.emit(a, 0, false) }, func() { k.emit(a, 0, true) })
 	a.ret()
 }
 

@@ -30,6 +30,7 @@ var families = []struct {
 	{"dvector", "", func(a *assembler) { vectorFamily(a, double) }},
 	{"math", "", mathFamily},
 	{"reduce", "", reduceFamily},
+	{"rows", "", rowsFamily},
 	{"random", "", randomFamily},
 }
 

@@ -43,13 +43,15 @@ func powers2(k *kernel, n value) (first, second value) {
 }
 
 // exp: x = n·ln 2 + r, e**x = 2**n·e**r.
-func exp(k *kernel) {
+func exp(k *kernel) { k.store(exponential(k, k.load(0))) }
+
+func exponential(k *kernel, x value) value {
 	// The order of operands lets NaN through.
-	x := k.do("VMIN", k.do("MOV", k.num(89)), k.load(0))
+	x = k.do("VMIN", k.do("MOV", k.num(89)), x)
 	x = k.do("VMAX", k.do("MOV", k.num(-104)), x)
 	n, p := reduced(k, x)
 	first, second := powers2(k, n)
-	k.store(k.do("VMUL", k.do("VMUL", p, first), second))
+	return k.do("VMUL", k.do("VMUL", p, first), second)
 }
 
 // log: x = 2**e·(1+f) with √½ <= 1+f < √2, log x = e·ln 2 + log(1+f).

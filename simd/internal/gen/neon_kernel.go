@@ -6,12 +6,14 @@ import (
 )
 
 // neonAllocation is the state of registers while a kernel is emitted for NEON.
-// Register 0 holds the scalar, 1 to 8 values, and the others constants, as far
-// as they last; more constants are loaded where they are used.
+// The first hold scalars, at least one, and accumulators, the next eight values, and
+// the others constants, as far as they last; more constants are loaded where they are
+// used.
 type neonAllocation struct {
 	a         *assembler
 	k         *kernel
 	bytes     int     // that a load or store moves: a vector's or an element's
+	way       int     // which of the vectors that are worked on in turn
 	args      [][]int // of each step
 	last      []int   // step that uses a value last
 	where     []int
@@ -19,7 +21,7 @@ type neonAllocation struct {
 	constants map[uint64]int // registers by bits
 }
 
-const neonFirstConstant = 9
+func (k *kernel) neonFirstConstant() int { return max(1, k.reserved()) + 8 }
 
 // neonElementwise generates the body of an elementwise function: whole vectors,
 // then the elements that remain, one by one in the lowest lane. The scalar is
@@ -35,30 +37,36 @@ func neonElementwise(a *assembler, k *kernel, sources []string, scalarAt int) {
 	for i, s := range sources {
 		a.op("MOVD", fmt.Sprintf("%s_base+%d(FP)", s, 24*(i+1)), neonPointer(i))
 	}
-	constants := map[uint64]int{}
-	for _, st := range k.steps {
-		next := neonFirstConstant + len(constants)
-		if _, seen := constants[st.bits]; st.op == opConst && !seen && next < a.regs {
-			constants[st.bits] = next
-			a.neonConstant(k.precision, st.bits, next)
-		}
-	}
+	constants := k.neonConstants(a)
 	lanes := fmt.Sprint("$", a.bytes/k.bytes)
 	a.op("SUBS", lanes, length, length)
 	a.op("BLT", "rest")
 	a.loop("loop")
-	k.emitNEON(a, a.bytes, constants)
+	k.emitNEON(a, a.bytes, 0, constants)
 	a.op("SUBS", lanes, length, length)
 	a.op("BGE", "loop")
 	a.label("rest")
 	a.op("ADDS", lanes, length, length)
 	a.op("BEQ", "done")
 	a.label("element")
-	k.emitNEON(a, k.bytes, constants)
+	k.emitNEON(a, k.bytes, 0, constants)
 	a.op("SUBS", "$1", length, length)
 	a.op("BNE", "element")
 	a.label("done")
 	a.ret()
+}
+
+// neonConstants loads constants to registers that they stay in.
+func (k *kernel) neonConstants(a *assembler) map[uint64]int {
+	constants := map[uint64]int{}
+	for _, st := range k.steps {
+		next := k.neonFirstConstant() + len(constants)
+		if _, seen := constants[st.bits]; st.op == opConst && !seen && next < a.regs {
+			constants[st.bits] = next
+			a.neonConstant(k.precision, st.bits, next)
+		}
+	}
+	return constants
 }
 
 // neonPointer returns the register that points into a source or the destination.
@@ -85,8 +93,8 @@ func (a *assembler) neonConstant(p precision, bits uint64, r int) {
 
 // emitNEON writes the body for one vector or, with an element's bytes, for one
 // element.
-func (k *kernel) emitNEON(a *assembler, bytes int, constants map[uint64]int) {
-	s := &neonAllocation{a: a, k: k, bytes: bytes, constants: constants,
+func (k *kernel) emitNEON(a *assembler, bytes, way int, constants map[uint64]int) {
+	s := &neonAllocation{a: a, k: k, bytes: bytes, way: way, constants: constants,
 		args: make([][]int, len(k.steps)), last: make([]int, len(k.steps)), where: make([]int, len(k.steps))}
 	for i, st := range k.steps {
 		for _, v := range st.args {
@@ -98,7 +106,7 @@ func (k *kernel) emitNEON(a *assembler, bytes int, constants map[uint64]int) {
 			s.last[v] = i
 		}
 	}
-	for r := neonFirstConstant - 1; r >= 1; r-- {
+	for r := k.neonFirstConstant() - 1; r >= max(1, k.reserved()); r-- {
 		s.free = append(s.free, r)
 	}
 	for i, st := range k.steps {
@@ -170,13 +178,29 @@ func (s *neonAllocation) step(i int, st step) {
 	case opLoad:
 		result = s.pop()
 		from := "(" + neonPointer(st.imm) + ")"
-		if st.imm == destination {
+		if s.k.stores(st.imm) { // the store moves the pointer on
 			a.op(scalarMoves[s.bytes], from, fmt.Sprint("F", result))
 		} else {
 			a.op(scalarMoves[s.bytes]+".P", fmt.Sprint(s.bytes, from), fmt.Sprint("F", result))
 		}
 	case opStore:
-		a.op(scalarMoves[s.bytes]+".P", fmt.Sprint("F", operands[0]), fmt.Sprintf("%d(%s)", s.bytes, neonPointer(destination)))
+		a.op(scalarMoves[s.bytes]+".P", fmt.Sprint("F", operands[0]), fmt.Sprintf("%d(%s)", s.bytes, neonPointer(st.imm)))
+	case opSum, opSumProduct:
+		// Of an element's vector the other lanes must not count.
+		if s.bytes < a.bytes {
+			for n, r := range operands {
+				clean := s.pop()
+				a.op(scalarMoves[s.bytes], fmt.Sprint("F", r), fmt.Sprint("F", clean))
+				operands[n] = clean
+				ended = append(ended, clean)
+			}
+		}
+		acc := s.k.accumulator(st.imm, s.way)
+		if st.op == opSum {
+			a.three(p, "fadd", acc, acc, operands[0])
+		} else {
+			a.op("VFMLA", vec(p, operands[1]), vec(p, operands[0]), vec(p, acc))
+		}
 	case opFMA, opFNMA:
 		result = overwrite(2)
 		a.op(name, vec(p, operands[1]), vec(p, operands[0]), vec(p, result))
@@ -232,7 +256,7 @@ func (s *neonAllocation) step(i int, st step) {
 func (s *neonAllocation) register(v int) (r int, pinned bool) {
 	switch st := s.k.steps[v]; st.op {
 	case opScalar:
-		return 0, true
+		return st.imm, true
 	case opConst:
 		if r, ok := s.constants[st.bits]; ok {
 			return r, true

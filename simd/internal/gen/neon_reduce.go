@@ -28,7 +28,7 @@ func neonReductions(a *assembler, p precision) {
 // are repeated in all lanes, which does not change a maximum, or put into the
 // lowest, beside zeros, which add nothing.
 func neonReduce(a *assembler, p precision, name string, sources []string, combine string, start func(acc int), term func(v []int, acc int)) {
-	const accumulators, length = 4, "R4"
+	const accumulators, length = ways, "R4"
 	lanes := a.bytes / p.bytes
 	reduceFunction(a, p, name, sources)
 	a.op("MOVD", sources[0]+"_len+8(FP)", length)
@@ -76,13 +76,18 @@ func neonReduce(a *assembler, p precision, name string, sources []string, combin
 	a.op("BNE", "element")
 
 	a.label("combine")
-	a.three(p, combine, 0, 0, 1)
-	a.three(p, combine, 2, 2, 3)
-	a.three(p, combine, 0, 0, 2)
-	for half := 8; half >= p.bytes; half /= 2 {
-		a.op("VEXT", fmt.Sprint("$", half), bits16(0), bits16(0), bits16(1))
-		a.three(p, combine, 0, 0, 1)
-	}
+	a.neonJoinLanes(p, 0, combine)
 	a.op(scalarMoves[p.bytes], "F0", resultPlace(sources))
 	a.ret()
+}
+
+// neonJoinLanes does for NEON what joinLanes does.
+func (a *assembler) neonJoinLanes(p precision, first int, combine string) {
+	a.three(p, combine, first, first, first+1)
+	a.three(p, combine, first+2, first+2, first+3)
+	a.three(p, combine, first, first, first+2)
+	for half := 8; half >= p.bytes; half /= 2 {
+		a.op("VEXT", fmt.Sprint("$", half), bits16(first), bits16(first), bits16(first+1))
+		a.three(p, combine, first, first, first+1)
+	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// reduceFamily generates the reductions. Four accumulators, vector registers 0
-// to 3, hide the latency of an addition; they are combined in a fixed order.
+// reduceFamily generates the reductions. The accumulators, vector registers 0 to 3, are
+// combined in a fixed order.
 func reduceFamily(a *assembler) {
 	for _, p := range []precision{single, double} {
 		if a.name == "neon" {
@@ -25,7 +25,7 @@ func reduceFamily(a *assembler) {
 // sum generates a function that adds term of every vector of the sources.
 func sum(a *assembler, p precision, name string, sources []string, term func(v []string, acc string)) {
 	reduceBegin(a, p, name, sources)
-	for i := range 4 {
+	for i := range ways {
 		a.op("VXORPS", a.v(i), a.v(i), a.v(i))
 	}
 	// The rest is filled up with zeros, which add nothing.
@@ -98,39 +98,25 @@ func reduceFunction(a *assembler, p precision, name string, sources []string) {
 func reduceBegin(a *assembler, p precision, name string, sources []string) {
 	reduceFunction(a, p, name, sources)
 	for i, s := range sources {
-		a.op("MOVQ", fmt.Sprintf("%s_base+%d(FP)", s, 24*i), sourceRegisters[i])
+		a.op("MOVQ", fmt.Sprintf("%s_base+%d(FP)", s, 24*i), sliceRegisters[i])
 	}
 	a.op("MOVQ", sources[0]+"_len+8(FP)", "CX")
 	a.op("XORQ", "AX", "AX")
 }
 
-// reduceLoop calls term for every vector, loaded to registers from 7 on, with
-// the accumulators in turn: four at a time, then one by one into the first, and
-// rest for the elements that fill no vector.
+// reduceLoop calls term for every vector, loaded to registers from 7 on, and rest for
+// the elements that fill none.
 func reduceLoop(a *assembler, p precision, sources []string, term, rest func(v []string, acc string)) {
-	lanes := a.bytes / p.bytes
 	loadAll := func(load func(source, to string), offset int) []string {
 		var v []string
 		for i := range sources {
-			load(fmt.Sprintf("%d(%s)(AX*1)", offset, sourceRegisters[i]), a.v(7+i))
+			load(fmt.Sprintf("%d(%s)(AX*1)", offset, sliceRegisters[i]), a.v(7+i))
 			v = append(v, a.v(7+i))
 		}
 		return v
 	}
 	whole := func(source, to string) { a.op("VMOVU"+p.suffix, source, to) }
-	a.op("SUBQ", fmt.Sprint("$", 4*lanes), "CX")
-	a.op("JL", "single")
-	a.loop("fours")
-	for i := range 4 {
-		term(loadAll(whole, i*a.bytes), a.v(i))
-	}
-	a.op("ADDQ", fmt.Sprint("$", 4*a.bytes), "AX")
-	a.op("SUBQ", fmt.Sprint("$", 4*lanes), "CX")
-	a.op("JGE", "fours")
-	a.label("single")
-	a.op("ADDQ", fmt.Sprint("$", 4*lanes), "CX")
-	a.overVectors(p,
-		func() { term(loadAll(whole, 0), a.v(0)) },
+	a.inTurn(p, func(way int) { term(loadAll(whole, way*a.bytes), a.v(way)) },
 		func() {
 			rest(loadAll(func(source, to string) {
 				if a.name == "avx512" {
@@ -142,25 +128,52 @@ func reduceLoop(a *assembler, p precision, sources []string, term, rest func(v [
 		})
 }
 
-// reduceEnd combines the accumulators and the lanes, halving the vector, and
-// returns.
+// ways is how many accumulators a sum has, which hides the latency of an addition.
+const ways = 4
+
+// inTurn generates a loop over the CX elements at byte offset AX: as many vectors at a
+// time as there are ways, then single ones the first way, then the masked rest.
+func (a *assembler) inTurn(p precision, body func(way int), rest func()) {
+	lanes := a.bytes / p.bytes
+	a.op("SUBQ", fmt.Sprint("$", ways*lanes), "CX")
+	a.op("JL", "single")
+	a.loop("fours")
+	for way := range ways {
+		body(way)
+	}
+	a.op("ADDQ", fmt.Sprint("$", ways*a.bytes), "AX")
+	a.op("SUBQ", fmt.Sprint("$", ways*lanes), "CX")
+	a.op("JGE", "fours")
+	a.label("single")
+	a.op("ADDQ", fmt.Sprint("$", ways*lanes), "CX")
+	a.overVectors(p, func() { body(0) }, rest)
+}
+
+// reduceEnd combines the accumulators and returns.
 func reduceEnd(a *assembler, p precision, sources []string, combine string) {
-	combine += p.suffix
-	a.op(combine, a.v(1), a.v(0), a.v(0))
-	a.op(combine, a.v(3), a.v(2), a.v(2))
-	a.op(combine, a.v(2), a.v(0), a.v(0))
-	if a.name == "avx512" {
-		a.op("VEXTRACTF64X4", "$1", "Z0", "Y1")
-		a.op(combine, "Y1", "Y0", "Y0")
-	}
-	a.op("VEXTRACTF128", "$1", "Y0", "X1")
-	a.op(combine, "X1", "X0", "X0")
-	a.op("VPERMILPD", "$1", "X0", "X1")
-	a.op(combine, "X1", "X0", "X0")
-	if p.bytes == 4 {
-		a.op("VMOVSHDUP", "X0", "X1")
-		a.op(combine, "X1", "X0", "X0")
-	}
+	a.joinLanes(p, 0, combine)
 	a.op(scalarMove(p), "X0", resultPlace(sources))
 	a.ret()
+}
+
+// joinLanes combines as many registers as there are ways, from the first on, and the
+// lanes of what comes out, halving the vector. The result is the lowest lane of first.
+func (a *assembler) joinLanes(p precision, first int, combine string) {
+	combine += p.suffix
+	acc := func(prefix string, i int) string { return fmt.Sprint(prefix, first+i) }
+	a.op(combine, acc(a.reg, 1), acc(a.reg, 0), acc(a.reg, 0))
+	a.op(combine, acc(a.reg, 3), acc(a.reg, 2), acc(a.reg, 2))
+	a.op(combine, acc(a.reg, 2), acc(a.reg, 0), acc(a.reg, 0))
+	if a.name == "avx512" {
+		a.op("VEXTRACTF64X4", "$1", acc("Z", 0), acc("Y", 1))
+		a.op(combine, acc("Y", 1), acc("Y", 0), acc("Y", 0))
+	}
+	a.op("VEXTRACTF128", "$1", acc("Y", 0), acc("X", 1))
+	a.op(combine, acc("X", 1), acc("X", 0), acc("X", 0))
+	a.op("VPERMILPD", "$1", acc("X", 0), acc("X", 1))
+	a.op(combine, acc("X", 1), acc("X", 0), acc("X", 0))
+	if p.bytes == 4 {
+		a.op("VMOVSHDUP", acc("X", 0), acc("X", 1))
+		a.op(combine, acc("X", 1), acc("X", 0), acc("X", 0))
+	}
 }
