@@ -48,6 +48,7 @@ func TestAssemblyStaysInItsInstructionSet(t *testing.T) {
 		suffixes     *regexp.Regexp // of instructions
 		registers    *regexp.Regexp // numbered ones
 	}{
+		"_base_amd64.s": {words(base + " CPUID"), regexp.MustCompile(`^$`), regexp.MustCompile(`^$`)},
 		"_avx2_amd64.s": {words(avx2), regexp.MustCompile(`^$`),
 			regexp.MustCompile(`^([XY](\d|1[0-5])|R([89]|1[0-4]))$`)},
 		"_avx512_amd64.s": {words(avx512), regexp.MustCompile(`^(\.(BCST|Z))?$`),

@@ -31,9 +31,9 @@
 //
 // The assembly is written by internal/gen, which describes each elementwise
 // function and each pass over a row once for all instruction sets, and products,
-// reductions and random numbers once for amd64 and once for arm64. Powers, Expm1, Log1p, sines and
-// cosines, and in float64 also Exp, Log, Tanh, Erf, Sigmoid and GELU, are plain Go
-// in all of them.
+// reductions and random numbers once for amd64 and once for arm64. Powers, Expm1,
+// Log1p, sines and cosines, and in float64 also Exp, Log, Tanh, Erf, Sigmoid and
+// GELU, are plain Go in all of them.
 //
 // # Reproducibility
 //

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/muppet-go/muppet/internal/parallel"
 )
@@ -48,6 +49,8 @@ type gemmKernels[T float] struct {
 	kc, nc             int
 	taskRows, taskCols int
 
+	ways int // lines in a set of the first-level cache; 0 if that is not known
+
 	vector *vectorKernels[T] // for products with a vector
 
 	free        freeList[gemmJob[T]]
@@ -81,7 +84,7 @@ type gemmJob[T float] struct {
 	taskRows, taskCols int
 	j0, nb, p0, kb     int // the block of B in work
 	blockBeta          T
-	copiesA            bool // A is transposed or rounded
+	copiesA            bool // A is transposed, rounded or crowded
 	directB            bool // used where it is, not packed
 	ownPanels          bool // tasks pack the panels of B that they use
 	computing          bool // packing a panel of B computes the first tile of its columns
@@ -131,7 +134,7 @@ func (g *gemmJob[T]) run(threads bool) {
 	if threads {
 		loop, n = parallel.For, parallel.Threads()
 	}
-	g.copiesA = g.transA || g.roundA != nil
+	g.copiesA = g.transA || g.roundA != nil || g.crowded()
 	g.directB = g.roundB == nil && g.ready == nil && !g.transB && g.m <= 2*g.mr
 	g.split(n)
 	kb := g.blockK()
@@ -166,6 +169,27 @@ func (g *gemmJob[T]) run(threads bool) {
 		}
 	}
 }
+
+// crowded reports whether the rows of a tile of A, where they are, drive each other out of
+// the first-level cache: lines 4 KiB apart are in the same set. Every step would read
+// each row from the second level then; copying them takes about a hundredth of a
+// product of 1024 columns.
+func (g *gemmJob[T]) crowded() bool {
+	const line, span = 64, 4096
+	distance := g.lda * int(unsafe.Sizeof(g.alpha)) % span
+	if g.ways == 0 || g.n <= fewPanels*g.nr || distance%line != 0 {
+		return false
+	}
+	sets := 1 // that the rows are in, one after the other
+	for at := distance; at != 0; at = (at + distance) % span {
+		sets++
+	}
+	return g.mr > g.ways*sets
+}
+
+// fewPanels is up to how many panels of B copying what they are multiplied with does not
+// pay.
+const fewPanels = 4
 
 // split decides what tasks compute. It changes no bit of the result.
 func (g *gemmJob[T]) split(threads int) {
@@ -361,7 +385,7 @@ func (g *gemmJob[T]) tile(task int) {
 
 	a := g.rowsA(iLo)
 	var tiles *scratch[T]
-	if g.roundA != nil || g.transA && jHi-jLo > 4*g.nr { // else it does not pay
+	if g.roundA != nil || g.copiesA && jHi-jLo > fewPanels*g.nr { // else it does not pay
 		if tiles = g.freeTiles.get(); tiles == nil {
 			tiles = new(scratch[T])
 		}
@@ -424,6 +448,12 @@ func (g *gemmJob[T]) copyTiles(to *scratch[T], lo, hi, computed int, b []T, ldb 
 		return a, computed
 	}
 	direct := g.rowsA(lo)
+	if !g.transA {
+		for r := range hi - lo {
+			copy(a.tiles[r*a.rsa:][:g.kb], direct.tiles[r*g.lda:])
+		}
+		return a, computed
+	}
 	for t := range tiles {
 		src, panel := direct.tiles[t*direct.next:], a.tiles[t*a.next:]
 		switch {

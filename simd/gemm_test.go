@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -409,4 +410,40 @@ func benchmarkTile[T float](b *testing.B, kernels *gemmKernels[T]) {
 			b.ReportMetric(200*float64(tile.rows*nr*k)/best.Seconds()/1e9, "best-GFLOP/s")
 		})
 	}
+}
+
+// TestCrowdedRows compares products whose rows of A are copied, because they would drive
+// each other out of a cache, with those that read them where they are: to the bit.
+func TestCrowdedRows(t *testing.T) {
+	for _, c := range []struct {
+		ways, lda int
+		want      bool
+	}{{8, 1024, true}, {8, 3072, true}, {12, 1024, false}, {8, 512, false}, {8, 768, false}, {8, 1023, false}, {4, 512, true}, {0, 1024, false}} {
+		g := gemmJob[float32]{gemmKernels: &gemmKernels[float32]{ways: c.ways, nr: 32}, mr: 12, product: product[float32]{lda: c.lda, n: 1024}}
+		if g.crowded() != c.want {
+			t.Errorf("12 rows %d elements apart and %d ways: crowded is %v", c.lda, c.ways, !c.want)
+		}
+	}
+	forEachImplementation(t, func(t *testing.T) {
+		kernels := active.sgemm
+		defer func(before int) { kernels.ways = before }(kernels.ways)
+		const lda, n = 1024, 300
+		for _, m := range []int{1, 11, 12, 40, 263} {
+			for _, k := range []int{5, 100, 1024} {
+				a := newGuarded[float32](t, m*lda).take((m-1)*lda + k)
+				copy(a, randomSlice[float32](len(a)))
+				b, packed := randomSlice[float32](k*n), SPack(false, k, n, randomSlice[float32](k*n), n)
+				var in [2]struct{ plain, packed []float32 }
+				for i := range in {
+					kernels.ways = i // with one way all rows crowd
+					in[i].plain, in[i].packed = randomSlice[float32](m*n), randomSlice[float32](m*n)
+					Sgemm(false, false, m, n, k, 0.7, a, lda, b, n, -0.3, in[i].plain, n)
+					SgemmPacked(false, m, 0.7, a, lda, packed, -0.3, in[i].packed, n, nil)
+				}
+				if !slices.Equal(in[0].plain, in[1].plain) || !slices.Equal(in[0].packed, in[1].packed) {
+					t.Fatalf("%d×%d×%d: copying A changes the result", m, n, k)
+				}
+			}
+		}
+	})
 }

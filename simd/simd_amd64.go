@@ -12,6 +12,9 @@ func archImplementations() []*implementation {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, avx2())
 	}
+	for _, impl := range all {
+		impl.sgemm.ways, impl.dgemm.ways = firstLevelWays(), firstLevelWays()
+	}
 	return all
 }
 
