@@ -22,7 +22,7 @@ type TraceEvent struct {
 	Shapes   string        // of the inputs
 	Start    time.Duration // since the trace began
 	Duration time.Duration
-	Bytes    float64 // of inputs and outputs; backward: of gradients and what was saved
+	Bytes    float64 // of inputs, as a Reader reads them, and outputs; backward: of gradients and what was saved
 	FLOPs    float64 // of a Counter; 0 where not known
 }
 
@@ -33,6 +33,13 @@ type Counter interface {
 	// its backward pass for the inputs whose gradients are wanted: what the formulas need,
 	// not what a pass computes again.
 	FLOPs(outputs, inputs []*Tensor, needs []bool) float64
+}
+
+// A Reader is a Rule whose operation reads parts of its inputs.
+type Reader interface {
+	Rule
+	// Reads returns how many elements of its inputs the operation reads.
+	Reads(outputs, inputs []*Tensor) int
 }
 
 // Trace begins to record the operations on the scope's tensors that gradients flow
@@ -70,8 +77,12 @@ func (t *Trace) forward(rule Rule, outputs, inputs []*Tensor) {
 	st := outputs[0].store
 	st.dev.Sync()
 	e := TraceEvent{Name: rule.Name(), Shapes: describeAll(inputs), Start: st.began, Duration: t.now() - st.began, Bytes: bytes(outputs) + bytes(inputs)}
+	// Copies, for Apply's slices not to escape.
 	if c, ok := rule.(Counter); ok {
-		e.FLOPs = c.FLOPs(slices.Clone(outputs), slices.Clone(inputs), nil) // copies, for Apply's slices not to escape
+		e.FLOPs = c.FLOPs(slices.Clone(outputs), slices.Clone(inputs), nil)
+	}
+	if r, ok := rule.(Reader); ok {
+		e.Bytes = bytes(outputs) + float64(r.Reads(slices.Clone(outputs), slices.Clone(inputs))*inputs[0].DType().Size())
 	}
 	st.began = 0
 	t.events = append(t.events, e)

@@ -57,6 +57,13 @@ func TestTrace(t *testing.T) {
 	if products != 2*2*6*5*4 { // forward, and the gradient of w
 		t.Errorf("%v FLOPs in a linear layer and back", products)
 	}
+	picking := autograd.NewScope()
+	trace = picking.Trace()
+	table, ids := picking.Of(autograd.New(make([]float64, 6000), 1000, 6).RequireGrad()), autograd.New([]int32{3, 7, 3}, 3)
+	ops.Slice(ops.Embedding(table, ids), 1, 2, 4)
+	if e := trace.Events(); len(e) != 2 || e[0].Bytes != 8*(3*6+3*6) || e[1].Bytes != 8*(3*2+3*2) {
+		t.Errorf("reading three rows of a table, and of that two columns, is %+v", e)
+	}
 	panics(t, func() { (*autograd.Scope)(nil).Trace() }, "Trace of a nil Scope")
 }
 

@@ -170,7 +170,8 @@ type copyRule struct {
 	size     []int
 }
 
-func (r copyRule) Name() string { return r.name }
+func (r copyRule) Name() string             { return r.name }
+func (r copyRule) Reads(_, _ []*Tensor) int { return product(r.size) }
 func (r copyRule) Backward(_ *autograd.Call, g []*Tensor) []*Tensor {
 	return list(copyBlock(r.name, g[0], r.to, r.from, r.size, 0))
 }

@@ -23,12 +23,12 @@ func BenchmarkGemmPeak(b *testing.B) {
 			group := fmt.Sprintf("%d×%d×%d", m, n, k)
 			for _, v := range transposes {
 				lda, ldb := ld(v.transA, m, k), ld(v.transB, k, n)
-				benchmarkPeak(b, group+"/"+v.name, SPeak, 2*m*n*k, func() {
+				benchmarkPeak(b, group+"/"+v.name, SPeak, 2*float64(m*n)*float64(k), func() {
 					Sgemm(v.transA, v.transB, m, n, k, 1, x, lda, y, ldb, 0, z, n)
 				})
 			}
 			packed := SPack(true, k, n, y, k)
-			benchmarkPeak(b, group+"/packed", SPeak, 2*m*n*k, func() {
+			benchmarkPeak(b, group+"/packed", SPeak, 2*float64(m*n)*float64(k), func() {
 				SgemmPacked(false, m, 1, x, k, packed, 0, z, n, nil)
 			})
 		}
@@ -37,7 +37,7 @@ func BenchmarkGemmPeak(b *testing.B) {
 			m, n, k := s[0], s[1], s[2]
 			x, y, z := inHugePages(randomSlice[float32](batch*m*k)), inHugePages(randomSlice[float32](batch*k*n)), inHugePages(make([]float32, batch*m*n))
 			transB := k == 64 // as attention multiplies
-			benchmarkPeak(b, fmt.Sprintf("%d×(%d×%d×%d)", batch, m, n, k), SPeak, 2*batch*m*n*k, func() {
+			benchmarkPeak(b, fmt.Sprintf("%d×(%d×%d×%d)", batch, m, n, k), SPeak, 2*batch*float64(m*n*k), func() {
 				SgemmBatched(false, transB, batch, m, n, k, 1, x, k, m*k, y, ld(transB, k, n), k*n, 0, z, n, m*n)
 			})
 		}
@@ -46,11 +46,11 @@ func BenchmarkGemmPeak(b *testing.B) {
 		for _, n := range []int{512, 1024} {
 			x, y, z := inHugePages(randomSlice[float32](n*n)), inHugePages(randomSlice[float32](n*n)), inHugePages(make([]float32, n*n))
 			group := fmt.Sprintf("%d×%d×%d", n, n, n)
-			benchmarkPeak(b, group+"/NN", SBPeak, 2*n*n*n, func() {
+			benchmarkPeak(b, group+"/NN", SBPeak, 2*float64(n*n)*float64(n), func() {
 				SBgemm(false, false, n, n, n, 1, x, n, y, n, 0, z, n)
 			})
 			packed := SBPack(true, n, n, y, n)
-			benchmarkPeak(b, group+"/packed", SBPeak, 2*n*n*n, func() {
+			benchmarkPeak(b, group+"/packed", SBPeak, 2*float64(n*n)*float64(n), func() {
 				SBgemmPacked(false, n, 1, x, n, packed, 0, z, n, nil)
 			})
 		}
@@ -59,7 +59,7 @@ func BenchmarkGemmPeak(b *testing.B) {
 		const n = 1024
 		x, y, z := inHugePages(randomSlice[float64](n*n)), inHugePages(randomSlice[float64](n*n)), inHugePages(make([]float64, n*n))
 		for _, v := range transposes {
-			benchmarkPeak(b, "1024×1024×1024/"+v.name, DPeak, 2*n*n*n, func() {
+			benchmarkPeak(b, "1024×1024×1024/"+v.name, DPeak, 2*float64(n*n)*float64(n), func() {
 				Dgemm(v.transA, v.transB, n, n, n, 1, x, n, y, n, 0, z, n)
 			})
 		}
@@ -85,7 +85,7 @@ func ld(trans bool, rows, cols int) int {
 	return stored
 }
 
-func benchmarkPeak(b *testing.B, name string, peak func(threads int, d time.Duration) float64, flops int, product func()) {
+func benchmarkPeak(b *testing.B, name string, peak func(threads int, d time.Duration) float64, flops float64, product func()) {
 	for threads := 1; threads <= runtime.NumCPU(); threads *= 2 {
 		b.Run(fmt.Sprintf("%s/%d", name, threads), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
@@ -102,7 +102,7 @@ func benchmarkPeak(b *testing.B, name string, peak func(threads int, d time.Dura
 					product()
 				}
 				took := time.Since(start)
-				products = append(products, float64(flops)*float64(repeats)/took.Seconds()/1e9)
+				products = append(products, flops*float64(repeats)/took.Seconds()/1e9)
 				peaks = append(peaks, peak(threads, max(turn, took/4))/1e9)
 				i := len(products)
 				ratios = append(ratios, 100*products[i-1]/((peaks[i-1]+peaks[i])/2))

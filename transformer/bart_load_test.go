@@ -29,7 +29,7 @@ func TestBartConfigErrors(t *testing.T) {
 		want   string
 	}{
 		{fields{"d_model": nil}, "d_model is 0"},
-		{fields{"d_model": 1 << 40}, "d_model is 1099511627776"},
+		{fields{"d_model": int64(1) << 40}, "d_model is 1099511627776"},
 		{fields{"d_model": "12"}, "d_model"},
 		{fields{"encoder_layers": nil}, "encoder_layers is 0"},
 		{fields{"decoder_layers": nil}, "decoder_layers is 0"},

@@ -189,7 +189,7 @@ func TestLoadConfigErrors(t *testing.T) {
 		{fields{"num_attention_heads": 3}, "num_attention_heads 3"},
 		{fields{"num_attention_heads": 0}, "num_attention_heads is 0"},
 		{fields{"hidden_size": nil}, "hidden_size is 0"},
-		{fields{"hidden_size": 1 << 40}, "hidden_size is 1099511627776"},
+		{fields{"hidden_size": int64(1) << 40}, "hidden_size is 1099511627776"},
 		{fields{"hidden_size": "8"}, "hidden_size"},
 		{fields{"vocab_size": -1}, "vocab_size is -1"},
 		{fields{"vocab_size": int64(1) << 62}, "vocab_size is 4611686018427387904"},

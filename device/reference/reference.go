@@ -20,6 +20,7 @@ package reference
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/muppet-go/muppet/device"
@@ -91,7 +92,7 @@ func (d *machine) wait() {
 }
 
 // The largest buffer, in elements. More is taken for a mistake.
-const maxLen = 1 << 32
+const maxLen = min(1<<32, math.MaxInt/16)
 
 func (d *machine) Alloc(t device.DType, n int) device.Buffer {
 	t.Size() // panics if there is no such type

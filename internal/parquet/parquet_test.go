@@ -108,8 +108,8 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%s: %d rows and no error", name, len(rows))
 		}
 	}
-	if _, err := unsnap([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, 1<<32-1); err == nil {
-		t.Error("six bytes of snappy made 4 GiB")
+	if _, err := unsnap([]byte{0xff, 0xff, 0xff, 0xff, 0x07, 0}, 1<<31-1); err == nil {
+		t.Error("six bytes of snappy made 2 GiB")
 	}
 }
 
