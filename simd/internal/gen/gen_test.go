@@ -23,7 +23,8 @@ func TestCommittedFilesAreGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range committed {
-		if generated[filepath.Base(path)] == nil {
+		const byHand = "cpuid_base_amd64.s" // one instruction, which no family has
+		if name := filepath.Base(path); name != byHand && generated[name] == nil {
 			t.Errorf("%s is not generated", path)
 		}
 	}
