@@ -59,7 +59,7 @@ var checkpointFiles = []string{"model.safetensors", "optimizer.safetensors", "st
 // save writes a checkpoint of a step and removes all but the newest. Where it fails it
 // leaves nothing behind, and the checkpoints there are as they were. A folder that is gone
 // is made anew.
-func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) (err error) {
+func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) error {
 	if err := f.revive(); err != nil {
 		return err
 	}
@@ -70,8 +70,39 @@ func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) (err e
 	if err != nil {
 		return err
 	}
+	moments, steps := opt.State()
+	s := state{Step: step, OptimizerSteps: steps, MetricsBytes: f.log.size, Machine: thisMachine(), Run: own}
+	err = f.write(fmt.Sprintf("step-%06d", step), func(dir string) error {
+		if err := nn.Save(filepath.Join(dir, "model.safetensors"), model); err != nil {
+			return err
+		}
+		if err := nn.SaveEntries(filepath.Join(dir, "optimizer.safetensors"), moments); err != nil {
+			return err
+		}
+		if err := writeJSON(filepath.Join(dir, "state.json"), s); err != nil {
+			return err
+		}
+		var sums bytes.Buffer
+		for _, name := range checkpointFiles {
+			sum, err := sumFile(filepath.Join(dir, name))
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&sums, "%s  %s\n", sum, name)
+		}
+		return writeFile(filepath.Join(dir, sumsFile), sums.Bytes())
+	})
+	if err != nil {
+		return err
+	}
+	f.saved = step
+	return f.removeOld()
+}
+
+// write makes the folder of a name among the checkpoints, in the place of one that is there: under
+// another name first, so that under its own it is whole.
+func (f *folder) write(name string, content func(dir string) error) (err error) {
 	dir := filepath.Join(f.path, checkpointsDir)
-	name := fmt.Sprintf("step-%06d", step)
 	temporary := filepath.Join(dir, ".writing-"+name)
 	if err := os.RemoveAll(temporary); err != nil {
 		return err
@@ -84,26 +115,7 @@ func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) (err e
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return err
 	}
-	moments, steps := opt.State()
-	if err := nn.Save(filepath.Join(temporary, "model.safetensors"), model); err != nil {
-		return err
-	}
-	if err := nn.SaveEntries(filepath.Join(temporary, "optimizer.safetensors"), moments); err != nil {
-		return err
-	}
-	s := state{Step: step, OptimizerSteps: steps, MetricsBytes: f.log.size, Machine: thisMachine(), Run: own}
-	if err := writeJSON(filepath.Join(temporary, "state.json"), s); err != nil {
-		return err
-	}
-	var sums bytes.Buffer
-	for _, name := range checkpointFiles {
-		sum, err := sumFile(filepath.Join(temporary, name))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&sums, "%s  %s\n", sum, name)
-	}
-	if err := writeFile(filepath.Join(temporary, sumsFile), sums.Bytes()); err != nil {
+	if err := content(temporary); err != nil {
 		return err
 	}
 	final := filepath.Join(dir, name)
@@ -113,11 +125,7 @@ func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) (err e
 	if err := os.Rename(temporary, final); err != nil {
 		return err
 	}
-	if err := file.SyncFolder(dir); err != nil {
-		return err
-	}
-	f.saved = step
-	return f.removeOld()
+	return file.SyncFolder(dir)
 }
 
 func (f *folder) removeOld() error {

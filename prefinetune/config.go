@@ -1,6 +1,7 @@
 package prefinetune
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -40,12 +41,24 @@ type Config struct {
 	Weights     map[string]float64 `json:"weights"`
 
 	// The loss. Scaling is "log n" (default: an example's cross entropy is divided by the
-	// log of the number of its choices) or "none". LossWeights are factors on top, by task;
-	// 1 for one that is not named. Mean is over "examples" (default) or "tasks": then every
-	// task in an update counts alike, however many examples it has there.
+	// log of the number of its choices), "none", or one of two that learn a factor for each
+	// task on top of log n: "uncertainty" (Kendall, Gal and Cipolla, arXiv 1705.07115: a loss l
+	// of task t becomes exp(-s_t)·l + s_t, with s_t a parameter) and "gradnorm" (Chen et al.,
+	// arXiv 1711.02257: factors that balance the tasks' gradients at the encoder's output).
+	// LossWeights are fixed factors on top, by task; 1 for one that is not named. Mean is over
+	// "examples" (default) or "tasks": then every task in an update counts alike, however many
+	// examples it has there.
 	Scaling     string             `json:"scaling"`
 	LossWeights map[string]float64 `json:"loss_weights"`
 	Mean        string             `json:"mean"`
+
+	// ScalingRate is how fast the learned factors are. For "uncertainty" it multiplies the
+	// learning rate of the s_t, which have no decay; default 10: with Adam s_t moves by at most
+	// about ScalingRate·LR a step. For "gradnorm" it is the step of a factor's logarithm, default
+	// 0.025. Alpha is GradNorm's exponent, how much faster a task is to learn that is behind:
+	// default 1.5, negative for 0.
+	ScalingRate float64 `json:"scaling_rate"`
+	Alpha       float64 `json:"alpha"`
 
 	// LabelSmoothing is the probability that the target of a summarisation leaves to the other
 	// tokens, evenly, as in fairseq; default 0.1, negative for none.
@@ -63,6 +76,29 @@ type Config struct {
 	// counts it and names the first. A file that is broken as a whole is an error
 	// with either.
 	BadRows string `json:"bad_rows"`
+
+	// Evaluations on the way: every EvaluateEvery steps (0: only at the end) all tasks are
+	// scored on their dev examples, at most EvaluateExamples (0: all) of each. Aggregate
+	// makes one number of the scores: "mean" (default) is the mean of the tasks' metrics,
+	// "mean_gain" that of (metric - majority baseline)/(1 - majority baseline), each at least
+	// -1. AggregateWeights are the tasks' weights in the mean, 1 for one that is not named;
+	// tasks without dev examples do not count. The weights of the step whose aggregate is more than
+	// MinDelta above the best before are in checkpoints/best. After Patience evaluations in
+	// a row (0: never) that brought no such step the run ends. With KeepBest it ends with the
+	// best weights, not the last.
+	EvaluateEvery    int                `json:"evaluate_every"`
+	EvaluateExamples int                `json:"evaluate_examples"`
+	Aggregate        string             `json:"aggregate"`
+	AggregateWeights map[string]float64 `json:"aggregate_weights"`
+	Patience         int                `json:"patience"`
+	MinDelta         float64            `json:"min_delta"`
+	KeepBest         bool               `json:"keep_best"`
+
+	// CosinesEvery is the number of steps after which the angles between the tasks'
+	// gradients of the shared weights are measured, again and again; 0: never. It does not
+	// change the training. A measurement takes about as long as a step, and more where memory
+	// does not hold a gradient for each task.
+	CosinesEvery int `json:"-"`
 
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
@@ -99,6 +135,12 @@ const (
 	datasetHomogeneous = "dataset-homogeneous"
 )
 
+// Values of Config.Aggregate.
+const (
+	meanScore = "mean"
+	meanGain  = "mean_gain"
+)
+
 // validate refuses what no run can be made with. Zero stands for a default.
 func (c Config) validate(tasks []*task.Task) error {
 	const most = 1_000_000_000
@@ -108,6 +150,7 @@ func (c Config) validate(tasks []*task.Task) error {
 	}{
 		{"Steps", c.Steps, 0}, {"TokensPerBatch", c.TokensPerBatch, 0}, {"ExamplesPerBatch", c.ExamplesPerBatch, 0}, {"Accumulate", c.Accumulate, 0}, {"MaxLength", c.MaxLength, 0},
 		{"CheckpointEvery", c.CheckpointEvery, 0}, {"KeepLast", c.KeepLast, 0}, {"WarmUp", c.WarmUp, -most}, {"Cap", c.Cap, 0},
+		{"EvaluateEvery", c.EvaluateEvery, 0}, {"EvaluateExamples", c.EvaluateExamples, 0}, {"Patience", c.Patience, 0}, {"CosinesEvery", c.CosinesEvery, 0},
 	} {
 		if n.value < n.least || n.value > most {
 			return fmt.Errorf("prefinetune: %s is %d; want %d to %d", n.name, n.value, n.least, most)
@@ -118,12 +161,12 @@ func (c Config) validate(tasks []*task.Task) error {
 		value float64
 	}{
 		{"Epochs", c.Epochs}, {"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
-		{"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
+		{"ScalingRate", c.ScalingRate}, {"Alpha", c.Alpha}, {"MinDelta", c.MinDelta}, {"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
 	} {
 		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
 			return fmt.Errorf("prefinetune: %s is %g; want a finite number", x.name, x.value)
 		}
-		if x.value < 0 && x.name != "WeightDecay" && x.name != "ClipNorm" && x.name != "LabelSmoothing" {
+		if x.value < 0 && !slices.Contains([]string{"WeightDecay", "ClipNorm", "LabelSmoothing", "Alpha"}, x.name) {
 			return fmt.Errorf("prefinetune: %s is %g; want a positive number", x.name, x.value)
 		}
 	}
@@ -135,7 +178,8 @@ func (c Config) validate(tasks []*task.Task) error {
 		allowed     []string
 	}{
 		{"Batches", c.Batches, []string{heterogeneous, batchHomogeneous, datasetHomogeneous}},
-		{"Scaling", c.Scaling, []string{"log n", "none"}},
+		{"Scaling", c.Scaling, []string{logN, unscaled, uncertainty, gradNorm}},
+		{"Aggregate", c.Aggregate, []string{meanScore, meanGain}},
 		{"Mean", c.Mean, []string{"examples", "tasks"}},
 		{"R3F.Noise", c.R3F.Noise, []string{"uniform", "normal"}},
 		{"NonFinite", c.NonFinite, []string{"stop", "skip"}},
@@ -150,6 +194,9 @@ func (c Config) validate(tasks []*task.Task) error {
 	}
 	if set := c.samplings(); len(set) > 1 {
 		return fmt.Errorf("prefinetune: %s are set; want one way of sampling", strings.Join(set, " and "))
+	}
+	if c.EvaluateEvery == 0 && (c.Patience > 0 || c.KeepBest) {
+		return errors.New("prefinetune: Patience and KeepBest go by evaluations on the way; want EvaluateEvery, too")
 	}
 	return c.validateWeights(tasks)
 }
@@ -178,7 +225,7 @@ func (c Config) validateWeights(tasks []*task.Task) error {
 	for _, w := range []struct {
 		name   string
 		values map[string]float64
-	}{{"Weights", c.Weights}, {"LossWeights", c.LossWeights}} {
+	}{{"Weights", c.Weights}, {"LossWeights", c.LossWeights}, {"AggregateWeights", c.AggregateWeights}} {
 		for _, name := range slices.Sorted(maps.Keys(w.values)) {
 			if !known[name] {
 				return fmt.Errorf("prefinetune: %s names %s, and there is no such task", w.name, name)
@@ -219,7 +266,13 @@ func (c Config) withDefaults() Config {
 	set(&c.WeightDecay, 0.01)
 	set(&c.ClipNorm, 1)
 	setString(&c.Batches, heterogeneous)
-	setString(&c.Scaling, "log n")
+	setString(&c.Scaling, logN)
+	if c.Scaling == gradNorm {
+		set(&c.ScalingRate, 0.025)
+	}
+	set(&c.ScalingRate, 10)
+	set(&c.Alpha, 1.5)
+	setString(&c.Aggregate, meanScore)
 	setString(&c.Mean, "examples")
 	setString(&c.NonFinite, "stop")
 	set(&c.LabelSmoothing, 0.1)
@@ -263,13 +316,52 @@ func (c Config) sampling() string {
 // loss says in words what is minimised.
 func (c Config) loss() string {
 	s := "cross entropy"
-	if c.Scaling == "log n" {
+	if c.Scaling != unscaled {
 		s += " / log n"
+	}
+	switch c.Scaling {
+	case uncertainty:
+		s += fmt.Sprintf(" · exp(-s) + s, s learned for each task at %g times the learning rate", c.ScalingRate)
+	case gradNorm:
+		s += fmt.Sprintf(" · factors by GradNorm, α %g, rate %g", c.Alpha, c.ScalingRate)
 	}
 	if len(c.LossWeights) > 0 {
 		s += " · weights " + weightList(c.LossWeights)
 	}
 	return s + ", mean over " + c.Mean
+}
+
+// aggregate says in words what decides which weights are the best.
+func (c Config) aggregate() string {
+	s := "mean metric"
+	if c.Aggregate == meanGain {
+		s = "mean gain over the majority baseline"
+	}
+	if len(c.AggregateWeights) > 0 {
+		s += ", weights " + weightList(c.AggregateWeights)
+	}
+	return s
+}
+
+// evaluations says in words how a run is evaluated on the way.
+func (c Config) evaluations() string {
+	if c.EvaluateEvery == 0 {
+		return "none"
+	}
+	s := fmt.Sprintf("every %d steps, by the %s", c.EvaluateEvery, c.aggregate())
+	if c.EvaluateExamples > 0 {
+		s += fmt.Sprintf(", on at most %d examples of a task", c.EvaluateExamples)
+	}
+	if c.MinDelta > 0 {
+		s += fmt.Sprintf(", gains of less than %g do not count", c.MinDelta)
+	}
+	if c.Patience > 0 {
+		s += fmt.Sprintf("; stops after %d without a gain", c.Patience)
+	}
+	if c.KeepBest {
+		s += "; the best weights are kept"
+	}
+	return s
 }
 
 // words says how a run is regularised.

@@ -1,12 +1,9 @@
 package prefinetune
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -22,15 +19,20 @@ type Result struct {
 	Sampled    []int          // training examples seen of each task
 	Choiceless int            // of these, examples with nothing to choose among, which cost 0
 	Skipped    int            // steps without an update, see Config.NonFinite
-	Steps      int
-	Elapsed    time.Duration // of this call
-	Paths      []string      // what was written
+	Steps      int            // made, fewer than asked for if Config.Patience ended the run
+	WeightsOf  int            // step that the model's weights are of: the last, or with Config.KeepBest the best
+	Elapsed    time.Duration  // of this call
+	Paths      []string       // what was written
 	Report     *report.Report
 }
 
 // finish evaluates the model and writes model and report.
 func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, error) {
 	r := &Result{Sampled: t.Sampled, Choiceless: t.Choiceless, Skipped: t.Skipped, Steps: t.step, Elapsed: elapsed}
+	var err error
+	if r.WeightsOf, err = t.restoreBest(); err != nil {
+		return nil, fmt.Errorf("prefinetune: best weights: %w", err)
+	}
 	t.cfg.Warn("scoring the dev examples, and the baselines")
 	for i, tk := range t.tasks {
 		s, err := t.score(ctx, i, tk)
@@ -77,13 +79,18 @@ func WriteReport(path string, r *report.Report) error {
 	return nil
 }
 
-// score evaluates the model and the baselines on task i.
-func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score, error) {
-	var train []task.Example
-	err := t.cfg.read(tk, "train", func(ex task.Example) error {
+// trainTexts reads a task's training examples again: a run does not keep their texts.
+func (t *Trainer) trainTexts(tk *task.Task) (train []task.Example, err error) {
+	err = t.cfg.read(tk, "train", func(ex task.Example) error {
 		train = append(train, ex)
 		return nil
 	}, func(error) {})
+	return train, err
+}
+
+// score evaluates the model and the baselines on task i.
+func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score, error) {
+	train, err := t.trainTexts(tk)
 	if err != nil {
 		return report.Score{}, err
 	}
@@ -112,6 +119,17 @@ func (t *Trainer) report(r *Result) *report.Report {
 		Summary: []string{fmt.Sprintf("On %d of %d tasks the model beats the majority baseline by more than two standard errors.",
 			beaten, len(r.Scores))},
 	}
+	if t.impatient() {
+		rep.Summary = append(rep.Summary, fmt.Sprintf("Training stopped early, after %d of %d steps: %d evaluations in a row brought no gain.", t.step, c.Steps, t.Selection.Stale))
+	}
+	if best := t.Selection; best.BestStep > 0 {
+		rep.Best = best.BestStep
+		kept := fmt.Sprintf("The model has the weights of the last step, %d", t.step)
+		if r.WeightsOf == best.BestStep {
+			kept = "The model has these weights, which flatters its scores a little: they were chosen by the same examples"
+		}
+		rep.Summary = append(rep.Summary, fmt.Sprintf("The best weights on dev were those of step %d: %s %.4f. %s.", best.BestStep, c.aggregate(), best.Best, kept))
+	}
 	setting := func(name, format string, args ...any) {
 		rep.Config = append(rep.Config, report.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
@@ -123,7 +141,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 	}
 	setting("longest sequence", "%d tokens", c.MaxLength)
 	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
-	setting("AdamW", "β 0.9, 0.98, ε 1e-6, decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
+	setting("Adam of fairseq", "β 0.9, 0.98, ε 1e-6, decoupled decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
 	setting("loss", "%s", c.loss())
 	if t.model.LM != nil {
 		setting("label smoothing", "%g, of the targets to be written", c.LabelSmoothing)
@@ -131,6 +149,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 	setting("batches", "%s", c.Batches)
 	setting("sampling", "%s", c.sampling())
 	setting("R3F", "%s", c.R3F.words())
+	setting("evaluations on the way", "%s", c.evaluations())
 	setting("seed", "%d", c.Seed)
 	m := thisMachine()
 	setting("machine", "%s, device %s, %s kernels", m.Arch, m.Device, m.SIMD)
@@ -152,48 +171,4 @@ func (t *Trainer) report(r *Result) *report.Report {
 		})
 	}
 	return rep
-}
-
-// curves reads the run's curves from metrics.jsonl, which, unlike memory, has the steps
-// of before a resume.
-func (t *Trainer) curves(rep *report.Report) error {
-	f, err := os.Open(filepath.Join(t.cfg.Out, "metrics.jsonl"))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	rep.TaskLoss, rep.TaskGrad = make([]report.Curve, len(t.tasks)), make([]report.Curve, len(t.tasks))
-	for i, tk := range t.tasks {
-		rep.TaskLoss[i].Name, rep.TaskGrad[i].Name = tk.Name, tk.Name
-	}
-	rep.Loss.Name, rep.Rate.Name, rep.Speed.Name = "loss", "learning rate", "tokens per second"
-	rep.Grad.Name, rep.KL.Name = "gradient norm", "R3F divergence"
-	add := func(c *report.Curve, step int, v float64) {
-		c.Steps, c.Values = append(c.Steps, step), append(c.Values, v)
-	}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<24)
-	for number := 1; lines.Scan(); number++ {
-		var l stepLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return fmt.Errorf("%s:%d: %w", f.Name(), number, err)
-		}
-		if l.Skipped != nil {
-			continue
-		}
-		add(&rep.Loss, l.Step, l.Loss)
-		add(&rep.Grad, l.Step, l.GradNorm)
-		if t.cfg.R3F.Lambda > 0 {
-			add(&rep.KL, l.Step, l.KL)
-		}
-		add(&rep.Rate, l.Step, l.LR)
-		add(&rep.Speed, l.Step, l.TokensPerSecond)
-		for i, tk := range t.tasks {
-			if s, ok := l.Tasks[tk.Name]; ok {
-				add(&rep.TaskLoss[i], l.Step, s.Loss)
-				add(&rep.TaskGrad[i], l.Step, s.GradNorm)
-			}
-		}
-	}
-	return lines.Err()
 }

@@ -134,14 +134,14 @@ func (f *folder) record(step int, line any) error {
 	return nil
 }
 
-// after calls save if a checkpoint is due after a step. Only the last must succeed: what is in
-// memory is worth more than what could not be written of it now.
-func (f *folder) after(step int, save func() error) error {
-	if f == nil || step%f.every != 0 && step != f.steps {
+// after calls save if a checkpoint is due after a step and there is none. Only the run's last must
+// succeed: what is in memory is worth more than what could not be written of it now.
+func (f *folder) after(step int, last bool, save func() error) error {
+	if f == nil || f.saved == step || step%f.every != 0 && !last {
 		return nil
 	}
 	err := save()
-	if err != nil && step == f.steps {
+	if err != nil && last {
 		return fmt.Errorf("prefinetune: checkpoint: %w", err)
 	}
 	if err != nil {

@@ -152,7 +152,7 @@ func (c Config) weigh(tasks []*task.Task, batches ...*packed) {
 			index := p.examples[p.owner[i]].task
 			if n > 1 {
 				p.score[i] = p.share[i]
-				if c.Scaling != "none" {
+				if c.Scaling != unscaled {
 					p.score[i] /= math.Log(float64(n))
 				}
 			}
@@ -236,7 +236,11 @@ func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropo
 	l.each = joined(o,
 		func() *autograd.Tensor { return ops.SegmentCrossEntropy(o.scores, targets, segs) },
 		func() *autograd.Tensor { return smoothedCrossEntropy(o.tokens, p.targets[choices:], m.smoothing) })
-	l.task = ops.Sum(ops.Mul(l.each, scope.New(p.weights)))
+	if m.LogVariances != nil {
+		l.task = m.uncertain(tasks, p, l.each)
+	} else {
+		l.task = ops.Sum(ops.Mul(l.each, scope.New(p.weights)))
+	}
 	l.total = l.task
 	if second != nil {
 		noised := m.scores(scope, tasks, p, second.dropout, second.words)

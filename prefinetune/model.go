@@ -3,6 +3,7 @@ package prefinetune
 import (
 	"slices"
 
+	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
@@ -18,6 +19,10 @@ type Model struct {
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
+
+	// LogVariances are the logarithms of the tasks' variances, shape [1], if Config.Scaling
+	// is "uncertainty"; else nil.
+	LogVariances map[string]*autograd.Tensor `name:"log_variances,nodecay"`
 
 	base      *transformer.Model
 	spectral  bool    // the heads' last layers are normalised: see R3F

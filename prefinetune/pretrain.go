@@ -223,7 +223,7 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 			Step: p.step, Steps: p.cfg.Steps, Loss: line.Loss, LR: line.LR, GradNorm: line.GradNorm, TokensPerSecond: line.TokensPerSecond,
 			Remaining: elapsed / time.Duration(p.step-first) * time.Duration(p.cfg.Steps-p.step),
 		})
-		if err := p.folder.after(p.step, p.save); err != nil {
+		if err := p.folder.after(p.step, p.step == p.cfg.Steps, p.save); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,10 @@ func recipes(tasks []*task.Task) map[string]func(*Config) {
 		"R3F, different masks, accumulated": func(c *Config) {
 			c.R3F, c.Accumulate = R3F{Lambda: 0.7, Noise: "normal", DifferentMasks: true}, 2
 		},
+		"uncertainty, accumulated": func(c *Config) { c.Scaling, c.Accumulate = uncertainty, 2 },
+		"gradnorm, mean over tasks, R3F": func(c *Config) {
+			c.Scaling, c.Mean, c.R3F = gradNorm, "tasks", R3F{Lambda: 1}
+		},
 		"R4F": func(c *Config) { c.R3F = R3F{Lambda: 1, SpectralNorm: true} },
 	}
 }
@@ -339,8 +343,22 @@ func TestRecipeRefused(t *testing.T) {
 		names  []string
 	}{
 		{func(c *Config) { c.Batches = "mixed" }, []string{`Batches is "mixed"`, batchHomogeneous}},
-		{func(c *Config) { c.Scaling = "log" }, []string{`Scaling is "log"`, "log n or none"}},
+		{func(c *Config) { c.Scaling = "log" }, []string{`Scaling is "log"`, "log n or none or uncertainty or gradnorm"}},
 		{func(c *Config) { c.Mean = "rows" }, []string{`Mean is "rows"`, "examples or tasks"}},
+		{func(c *Config) { c.ScalingRate = -1 }, []string{"ScalingRate is -1"}},
+		{func(c *Config) { c.Alpha = math.NaN() }, []string{"Alpha is NaN"}},
+		{func(c *Config) { c.EvaluateEvery = -1 }, []string{"EvaluateEvery is -1"}},
+		{func(c *Config) { c.EvaluateExamples = -1 }, []string{"EvaluateExamples is -1"}},
+		{func(c *Config) { c.CosinesEvery = -1 }, []string{"CosinesEvery is -1"}},
+		{func(c *Config) { c.EvaluateEvery, c.Patience = 1, -1 }, []string{"Patience is -1"}},
+		{func(c *Config) { c.Patience = 1 }, []string{"Patience", "EvaluateEvery"}},
+		{func(c *Config) { c.KeepBest = true }, []string{"KeepBest", "EvaluateEvery"}},
+		{func(c *Config) { c.EvaluateEvery, c.MinDelta = 1, math.Inf(1) }, []string{"MinDelta is +Inf"}},
+		{func(c *Config) { c.Aggregate = "last" }, []string{`Aggregate is "last"`, "mean or mean_gain"}},
+		{func(c *Config) { c.AggregateWeights = map[string]float64{"nobody": 1} }, []string{"AggregateWeights names nobody"}},
+		{func(c *Config) {
+			c.EvaluateEvery, c.AggregateWeights = 1, evenly(tasks, func(int) float64 { return 0 })
+		}, []string{"no task that counts has dev examples"}},
 		{func(c *Config) { c.NonFinite = "ignore" }, []string{"NonFinite", "stop or skip"}},
 		{func(c *Config) { c.R3F.Noise = "pink" }, []string{"R3F.Noise", "uniform or normal"}},
 		{func(c *Config) { c.R3F.Lambda = math.Inf(1) }, []string{"R3F.Lambda is +Inf"}},

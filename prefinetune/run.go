@@ -103,6 +103,7 @@ func (id identity) compare(other identity) []string {
 	differ("loss", a.loss(), b.loss())
 	differ("label smoothing", a.LabelSmoothing, b.LabelSmoothing)
 	differ("R3F", a.R3F.words(), b.R3F.words())
+	differ("evaluations on the way", a.evaluations(), b.evaluations())
 	differ("non-finite policy", a.NonFinite, b.NonFinite)
 	here, there := settings(id.Encoder), settings(other.Encoder)
 	for _, name := range slices.Sorted(maps.Keys(here)) {

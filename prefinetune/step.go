@@ -21,15 +21,17 @@ type stepLine struct {
 	Tokens          int                 `json:"tokens"`
 	TokensPerSecond float64             `json:"tokens_per_second"`
 	Tasks           map[string]taskLine `json:"tasks"`
+	Cosines         *cosines            `json:"cosines,omitempty"` // see Config.CosinesEvery
 	Skipped         []string            `json:"skipped,omitempty"` // what was not finite; then there was no update and no loss
 }
 
 // taskLine is what one task contributed to a step.
 type taskLine struct {
 	Examples int     `json:"examples"`
-	Loss     float64 `json:"loss"`      // mean over its examples of the scaled loss, without LossWeights
-	GradNorm float64 `json:"grad_norm"` // of the loss at its rows of the encoder's output
-	Epochs   float64 `json:"epochs"`    // passes over its examples so far
+	Loss     float64 `json:"loss"`             // mean over its examples of the scaled loss, without LossWeights
+	GradNorm float64 `json:"grad_norm"`        // of the loss at its rows of the encoder's output
+	Epochs   float64 `json:"epochs"`           // passes over its examples so far
+	Weight   float64 `json:"weight,omitempty"` // learned factor of the loss, after the step
 }
 
 // mostSkipped is how many steps in a row may be skipped: a run whose parameters are beyond
@@ -39,13 +41,20 @@ const mostSkipped = 10
 // trainStep makes one update.
 func (t *Trainer) trainStep() (*stepLine, error) {
 	t.step++
+	examples := t.sampler.update()
 	var batches []*packed
-	for _, picked := range t.sampler.update() {
+	for _, picked := range examples {
 		batches = append(batches, t.model.pack(t.tasks, picked, (*example).training))
 	}
 	t.cfg.weigh(t.tasks, batches...)
+	if t.cfg.Scaling == gradNorm {
+		t.Balance.weigh(batches)
+	}
 	u := newUpdate(t)
 	err := autograd.Try(func() {
+		if n := t.cfg.CosinesEvery; n > 0 && t.step%n == 0 {
+			u.line.Cosines = t.cosines(examples, gradientMemory)
+		}
 		for i, p := range batches {
 			u.batch(i, p)
 		}
@@ -67,6 +76,9 @@ func (t *Trainer) trainStep() (*stepLine, error) {
 		}
 		t.Choiceless += p.choiceless()
 	}
+	if t.cfg.Scaling == gradNorm {
+		u.rebalance()
+	}
 	return u.done(), nil
 }
 
@@ -77,6 +89,7 @@ type update struct {
 	sums    []float64 // of the scaled losses, by task
 	squares []float64 // of the gradient at the encoder's output, by task
 	counts  []int     // examples, by task
+	parts   []float64 // of an example in the update's mean, by task
 	bad     []*example
 }
 
@@ -84,7 +97,7 @@ func newUpdate(t *Trainer) *update {
 	n := len(t.tasks)
 	return &update{
 		Trainer: t, line: &stepLine{Step: t.step, LR: t.lr.At(t.step)},
-		sums: make([]float64, n), squares: make([]float64, n), counts: make([]int, n),
+		sums: make([]float64, n), squares: make([]float64, n), counts: make([]int, n), parts: make([]float64, n),
 	}
 }
 
@@ -106,7 +119,9 @@ func (u *update) batch(i int, p *packed) {
 
 	wrong := map[int]bool{}
 	for i, v := range l.each.Float32s() {
-		u.sums[p.examples[p.owner[i]].task] += p.score[i] * float64(v)
+		index := p.examples[p.owner[i]].task
+		u.sums[index] += p.score[i] * float64(v)
+		u.parts[index] = float64(p.part[i]) / p.share[i]
 		if !finite(v) {
 			wrong[p.owner[i]] = true
 		}
@@ -147,10 +162,34 @@ func (u *update) done() *stepLine {
 			u.line.Tasks[u.tasks[i].Name] = taskLine{
 				Examples: n, Loss: u.sums[i] / float64(n), GradNorm: math.Sqrt(u.squares[i]),
 				Epochs: float64(u.Sampled[i]) / float64(u.Trainer.counts[i].Train),
+				Weight: u.learnedWeight(i),
 			}
 		}
 	}
 	return u.line
+}
+
+// learnedWeight returns the factor of a task's loss; 0 if there are none.
+func (t *Trainer) learnedWeight(i int) float64 {
+	switch t.cfg.Scaling {
+	case uncertainty:
+		return math.Exp(-t.model.LogVariances[t.tasks[i].Name].Item())
+	case gradNorm:
+		return t.Balance.weight(i)
+	}
+	return 0
+}
+
+// rebalance changes the weights of the update's tasks by GradNorm.
+func (u *update) rebalance() {
+	var present []int
+	for i, n := range u.counts {
+		if n > 0 && u.parts[i] > 0 { // a weight of 0 in LossWeights leaves no gradient
+			u.Balance.observe(i, u.sums[i]/float64(n), math.Sqrt(u.squares[i]/float64(n))/u.parts[i])
+			present = append(present, i)
+		}
+	}
+	u.Balance.step(present, u.cfg.ScalingRate, u.cfg.Alpha)
 }
 
 // notFinite follows the policy for a loss or gradient that is NaN or infinite. The

@@ -39,6 +39,9 @@ type Trainer struct {
 	grads   *autograd.Gradients
 	folder  *folder // nil without an Out folder
 
+	majority []*float64  // baseline's score on what is evaluated on the way, by task
+	best     [][]float32 // best parameters of a run without a folder
+
 	step int
 	tally
 }
@@ -49,6 +52,14 @@ type tally struct {
 	Choiceless   int   `json:"choiceless"`     // of these, examples with nothing to choose among
 	Skipped      int   `json:"skipped"`        // steps without an update, see Config.NonFinite
 	SkippedInRow int   `json:"skipped_in_row"` // of these, the last ones
+
+	Balance   balance   `json:"balance"` // of GradNorm
+	Selection selection `json:"selection"`
+}
+
+// fits reports whether it may be that of a run of so many tasks.
+func (t *tally) fits(tasks int, c Config) bool {
+	return len(t.Sampled) == tasks && (c.Scaling != gradNorm || t.Balance.fits(tasks))
 }
 
 type devSet struct {
@@ -118,8 +129,23 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t.model = NewModel(m, tasks, t.key.Fold("heads"))
 	t.model.smoothing = cfg.LabelSmoothing
 	t.model.spectral = cfg.R3F.SpectralNorm
-	t.opt = optim.NewAdamW(nn.Parameters(t.model), optim.AdamWConfig{
-		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay,
+	switch cfg.Scaling {
+	case uncertainty:
+		t.model.LogVariances = newLogVariances(tasks)
+	case gradNorm:
+		t.Balance = newBalance(len(tasks))
+	}
+	if cfg.EvaluateEvery > 0 && !t.hasDev() {
+		return nil, errors.New("prefinetune: EvaluateEvery is set, and no task that counts has dev examples")
+	}
+	params := nn.Parameters(t.model)
+	for _, p := range params {
+		if strings.HasPrefix(p.Name, "log_variances.") {
+			p.LRScale = cfg.ScalingRate
+		}
+	}
+	t.opt = optim.NewAdamW(params, optim.AdamWConfig{
+		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, EpsHat: true, WeightDecay: cfg.WeightDecay, // fairseq's Adam
 	})
 	t.opt.ClipNorm = cfg.ClipNorm
 	return t, nil
@@ -143,7 +169,24 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		defer t.folder.close()
 	}
 	began, tokens, first := time.Now(), 0, t.step
-	for t.step < t.cfg.Steps {
+	var evaluating time.Duration // no time for tokens
+	for {
+		if t.evaluationDue() {
+			at := time.Now()
+			if err := t.evaluateAll(ctx); err != nil {
+				if ctx.Err() != nil {
+					return nil, t.folder.interrupted(t.step, t.save)
+				}
+				return nil, err
+			}
+			evaluating += time.Since(at)
+		}
+		if err := t.folder.after(t.step, t.ended(), t.save); err != nil {
+			return nil, err
+		}
+		if t.ended() {
+			return t.finish(ctx, time.Since(began))
+		}
 		if ctx.Err() != nil {
 			return nil, t.folder.interrupted(t.step, t.save)
 		}
@@ -153,7 +196,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		}
 		tokens += line.Tokens
 		elapsed := time.Since(began)
-		line.TokensPerSecond = math.Round(float64(tokens) / elapsed.Seconds())
+		line.TokensPerSecond = math.Round(float64(tokens) / (elapsed - evaluating).Seconds())
 		if err := t.folder.record(t.step, line); err != nil {
 			return nil, err
 		}
@@ -167,12 +210,11 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 			TokensPerSecond: line.TokensPerSecond,
 			Remaining:       elapsed / time.Duration(t.step-first) * time.Duration(t.cfg.Steps-t.step),
 		})
-		if err := t.folder.after(t.step, t.save); err != nil {
-			return nil, err
-		}
 	}
-	return t.finish(ctx, time.Since(began))
 }
+
+// ended reports whether there is nothing left to train.
+func (t *Trainer) ended() bool { return t.step >= t.cfg.Steps || t.impatient() }
 
 // open prepares the Out folder and restores the newest checkpoint.
 func (t *Trainer) open() error {
@@ -207,7 +249,7 @@ func (t *Trainer) restore() error {
 		if err := json.Unmarshal(data, &s); err != nil {
 			return err
 		}
-		if len(s.Sampled) != len(t.tasks) || !t.sampler.seekable(s.Sampler) {
+		if !s.fits(len(t.tasks), t.cfg) || !t.sampler.seekable(s.Sampler) {
 			return fmt.Errorf("%d tasks, sampler at %+v", len(s.Sampled), s.Sampler)
 		}
 		return nil
@@ -215,6 +257,9 @@ func (t *Trainer) restore() error {
 	if found {
 		t.step, t.tally = step, s.tally
 		t.sampler.seek(s.Sampler)
+		if t.impatient() {
+			t.cfg.Warn(fmt.Sprintf("the run had stopped early, at step %d: nothing left to train", t.step))
+		}
 	}
 	return err
 }
@@ -222,6 +267,12 @@ func (t *Trainer) restore() error {
 // Evaluate returns the model's predictions for the dev examples of task i. The error is
 // the context's.
 func (t *Trainer) Evaluate(ctx context.Context, i int) (texts []task.Example, p metrics.Predictions, err error) {
+	p, err = t.predict(ctx, i, t.dev[i])
+	return t.dev[i].texts, p, err
+}
+
+// predict returns the predictions for examples of task i.
+func (t *Trainer) predict(ctx context.Context, i int, dev devSet) (metrics.Predictions, error) {
 	var g transformer.GenerationConfig
 	if t.tasks[i].Family == task.Summarisation {
 		longest := 0
@@ -232,6 +283,5 @@ func (t *Trainer) Evaluate(ctx context.Context, i int) (texts []task.Example, p 
 		}
 		g = t.model.generation(longest)
 	}
-	p, err = t.model.predict(ctx, t.tasks, t.dev[i].encoded, t.dev[i].texts, t.cfg.TokensPerBatch, g)
-	return t.dev[i].texts, p, err
+	return t.model.predict(ctx, t.tasks, dev.encoded, dev.texts, t.cfg.TokensPerBatch, g)
 }
