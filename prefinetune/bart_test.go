@@ -222,7 +222,7 @@ func TestBartRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := second.model.generation(longest(second, last))
+	g := second.model.generation(second.longest(last))
 	if g.NumBeams != 4 || g.MaxLength > 30 {
 		t.Errorf("settings %+v", g)
 	}
@@ -237,15 +237,6 @@ func TestBartRun(t *testing.T) {
 	if _, _, err := second.Evaluate(ctx, last); err == nil {
 		t.Error("a context that has ended does not stop the evaluation")
 	}
-}
-
-func longest(tr *Trainer, task int) (n int) {
-	for _, e := range tr.train {
-		if e.task == task {
-			n = max(n, len(e.labels))
-		}
-	}
-	return n
 }
 
 // TestLearnsToSummarise is on texts whose summary is their first words.

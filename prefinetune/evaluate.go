@@ -2,7 +2,9 @@ package prefinetune
 
 import (
 	"context"
+	"math"
 	"strings"
+	"unicode"
 
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
@@ -14,11 +16,32 @@ import (
 // longestAnswer is the most tokens that a predicted span may have.
 const longestAnswer = 30
 
+// A Prediction is what a model makes of an example.
+type Prediction struct {
+	Index         int       // the likeliest class or candidate
+	Probabilities []float64 // of all classes or candidates
+	Text          string    // the answer found in a passage, or what was written
+	Start         int       // byte of the passage that the answer begins at
+	Probability   float64   // of the answer's first and last token together, among all of the passage
+}
+
+// answers returns predictions as the metrics of a family take them.
+func answers(f task.Family, predictions []Prediction) (m metrics.Predictions) {
+	for _, p := range predictions {
+		if f == task.MRC || f == task.Summarisation {
+			m.Text = append(m.Text, p.Text)
+		} else {
+			m.Index = append(m.Index, p.Index)
+		}
+	}
+	return m
+}
+
 // predict returns the model's choice for every example, which are all of one task, in
 // order, or what it writes of each, with the given settings. It returns the context's error if
 // that ends first.
-func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*example, texts []task.Example, budget int, g transformer.GenerationConfig) (metrics.Predictions, error) {
-	var out metrics.Predictions
+func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*example, texts []task.Example, budget int, g transformer.GenerationConfig) ([]Prediction, error) {
+	var out []Prediction
 	scope := autograd.NewScope().NoGrad()
 	all := func(e *example) []tokenizer.Encoding { return e.sequences }
 	for from := 0; from < len(encoded); {
@@ -39,10 +62,12 @@ func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*exam
 			if err != nil {
 				return out, err
 			}
-			out.Text = append(out.Text, written...)
+			for _, text := range written {
+				out = append(out, Prediction{Text: text})
+			}
 		} else {
 			p := m.pack(tasks, encoded[from:to], all)
-			p.decode(tasks, m.scores(scope, tasks, p, nil, nil).scores.Float32s(), texts[from:to], &out)
+			out = append(out, p.decode(tasks, m.scores(scope, tasks, p, nil, nil).scores.Float32s(), texts[from:to])...)
 			scope.Reset()
 		}
 		from = to
@@ -78,30 +103,53 @@ func (m *Model) generation(longest int) transformer.GenerationConfig {
 	return g
 }
 
-// decode appends the best choices of a batch of one task.
-func (p *packed) decode(tasks []*task.Task, scores []float32, texts []task.Example, out *metrics.Predictions) {
+// decode returns the best choices of a batch of one task.
+func (p *packed) decode(tasks []*task.Task, scores []float32, texts []task.Example) (out []Prediction) {
+	at := 0
 	if tasks[p.examples[0].task].Family != task.MRC {
-		at := 0
 		for _, n := range p.lengths {
-			out.Index = append(out.Index, argmax(scores[at:at+n]))
+			of := scores[at : at+n]
+			best := argmax(of)
+			probabilities := make([]float64, n)
+			norm := logSumExp(of)
+			for i, v := range of {
+				probabilities[i] = math.Exp(float64(v) - norm)
+			}
+			out = append(out, Prediction{Index: best, Probabilities: probabilities})
 			at += n
 		}
-		return
+		return out
 	}
 	starts, ends := scores[:len(scores)/2], scores[len(scores)/2:]
-	at := 0
 	for i, e := range p.examples {
-		best, answer := float32(0), ""
+		begin, best := at, float32(0)
+		var answer Prediction
 		for j, w := range e.spans {
 			first, last, score := bestSpan(starts[at:at+w.count], ends[at:at+w.count])
 			if first >= 0 && (j == 0 || score > best) {
 				best = score
-				answer = strings.TrimSpace(texts[i].Passage[w.offsets[first].Start:w.offsets[last].End])
+				from, to := w.offsets[first].Start, w.offsets[last].End
+				text := strings.TrimLeftFunc(texts[i].Passage[from:to], unicode.IsSpace)
+				answer.Text, answer.Start = strings.TrimSpace(text), to-len(text)
 			}
 			at += w.count
 		}
-		out.Text = append(out.Text, answer)
+		if at > begin {
+			answer.Probability = math.Exp(float64(best) - logSumExp(starts[begin:at]) - logSumExp(ends[begin:at]))
+		}
+		out = append(out, answer)
 	}
+	return out
+}
+
+// logSumExp returns log Σ exp(v).
+func logSumExp(v []float32) float64 {
+	top := v[argmax(v)]
+	sum := 0.0
+	for _, x := range v {
+		sum += math.Exp(float64(x - top))
+	}
+	return float64(top) + math.Log(sum)
 }
 
 func argmax(v []float32) int {

@@ -39,6 +39,8 @@ type headInfo struct {
 	Family task.Family `json:"family"`
 	Labels []string    `json:"labels,omitempty"` // in the order of the outputs
 	Metric string      `json:"metric"`
+
+	Longest int `json:"longest,omitempty"` // summarisation: tokens of the longest target in training
 }
 
 // headSet are the heads of a Model.
@@ -68,8 +70,8 @@ func (m *Model) heads() *headSet {
 func (t *Trainer) saveHeads(dir string) error {
 	c := t.model.base.Config
 	info := headsInfo{ModelType: c.ModelType, HiddenSize: c.HiddenSize, MaxLength: t.cfg.MaxLength, TokensPerBatch: t.cfg.TokensPerBatch}
-	for _, tk := range t.tasks {
-		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Metric})
+	for i, tk := range t.tasks {
+		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Metric, t.longest(i)})
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("prefinetune: %w", err)
@@ -91,8 +93,9 @@ type Saved struct {
 	MaxLength      int          // tokens of a sequence
 	TokensPerBatch int
 
-	dir string
-	own transformer.Head // of a Hugging Face folder, whose one head has no task's name
+	dir     string
+	own     transformer.Head // of a Hugging Face folder, whose one head has no task's name
+	longest map[string]int   // of each task, see headInfo
 }
 
 // Load reads what a run left in its Out folder: its body and heads. It reads a model with
@@ -131,7 +134,7 @@ func loadRun(dir string) (*Saved, error) {
 		return nil, fmt.Errorf("prefinetune: %s: the heads are for a %s of hidden size %d, the model is a %s of %d",
 			path, info.ModelType, info.HiddenSize, c.ModelType, c.HiddenSize)
 	}
-	s := &Saved{MaxLength: info.MaxLength, TokensPerBatch: info.TokensPerBatch, dir: dir}
+	s := &Saved{MaxLength: info.MaxLength, TokensPerBatch: info.TokensPerBatch, dir: dir, longest: map[string]int{}}
 	if s.MaxLength < 16 || s.MaxLength > c.MaxLength() || s.TokensPerBatch < s.MaxLength {
 		return nil, fmt.Errorf("prefinetune: %s: max_length is %d and tokens_per_batch %d; want 16 to %d, what the model has positions for, and no fewer",
 			path, s.MaxLength, s.TokensPerBatch, c.MaxLength())
@@ -148,6 +151,7 @@ func loadRun(dir string) (*Saved, error) {
 			return nil, fmt.Errorf("prefinetune: %s: tasks[%d]: two tasks are named %s", path, i, t.Name)
 		}
 		s.Tasks = append(s.Tasks, t)
+		s.longest[t.Name] = h.Longest
 	}
 	tensors := filepath.Join(dir, headsDir, "heads.safetensors")
 	if err := checkOutputs(tensors, s.Tasks, c.HiddenSize); err != nil {
@@ -311,11 +315,16 @@ func (t *Trainer) KeepHeads(s *Saved) (kept []string, err error) {
 		return nil, errors.New(strings.Join(problems, "\n"))
 	}
 	for _, p := range pairs {
-		from := nn.Parameters(p.from)
-		for i, to := range nn.Parameters(p.into) {
-			values := from[i].Tensor.Float32s()
-			autograd.Mutate(func(dst ...device.Slice) { to.Tensor.Device().Write(dst[0], values) }, to.Tensor)
-		}
+		copyParameters(p.into, p.from)
 	}
 	return kept, nil
+}
+
+// copyParameters gives a part of a model the weights of another of the same shape.
+func copyParameters(into, from any) {
+	source := nn.Parameters(from)
+	for i, to := range nn.Parameters(into) {
+		values := source[i].Tensor.Float32s()
+		autograd.Mutate(func(dst ...device.Slice) { to.Tensor.Device().Write(dst[0], values) }, to.Tensor)
+	}
 }

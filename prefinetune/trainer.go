@@ -273,15 +273,16 @@ func (t *Trainer) Evaluate(ctx context.Context, i int) (texts []task.Example, p 
 
 // predict returns the predictions for examples of task i.
 func (t *Trainer) predict(ctx context.Context, i int, dev devSet) (metrics.Predictions, error) {
-	var g transformer.GenerationConfig
-	if t.tasks[i].Family == task.Summarisation {
-		longest := 0
-		for _, e := range t.train {
-			if e.task == i {
-				longest = max(longest, len(e.labels))
-			}
+	predictions, err := t.model.predict(ctx, t.tasks, dev.encoded, dev.texts, t.cfg.TokensPerBatch, t.model.generation(t.longest(i)))
+	return answers(t.tasks[i].Family, predictions), err
+}
+
+// longest returns the tokens of the longest text that task i has the model write in training.
+func (t *Trainer) longest(i int) (n int) {
+	for _, e := range t.train {
+		if e.task == i {
+			n = max(n, len(e.labels))
 		}
-		g = t.model.generation(longest)
 	}
-	return t.model.predict(ctx, t.tasks, dev.encoded, dev.texts, t.cfg.TokensPerBatch, g)
+	return n
 }
