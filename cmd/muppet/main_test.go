@@ -101,6 +101,16 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -r3f nan", "-r3f NaN: want a number that is not negative"},
 		{"prefinetune -r3f-eps 0", "-r3f-eps 0: want a positive number"},
 		{"prefinetune -batches mixed", "want batch-heterogeneous or batch-homogeneous or dataset-homogeneous"},
+		{"prefinetune -scaling log", "want log n or none or uncertainty or gradnorm"},
+		{"prefinetune -scaling-rate 0", "-scaling-rate 0: want a positive number"},
+		{"prefinetune -gradnorm-alpha -1", "-gradnorm-alpha -1: want a number that is not negative"},
+		{"prefinetune -evaluate-every 0", "-evaluate-every 0: want 1 to"},
+		{"prefinetune -evaluate-every 5 -patience 0", "-patience 0: want 1 to"},
+		{"prefinetune -evaluate-every 5 -min-delta nan", "-min-delta NaN: want a number that is not negative"},
+		{"prefinetune -evaluate-every 5 -aggregate last", "want mean or mean_gain"},
+		{"prefinetune -patience 2", "-patience is about evaluations on the way: want -evaluate-every, too"},
+		{"prefinetune -keep-best", "-keep-best is about evaluations on the way"},
+		{"prefinetune -cosines-every 0", "-cosines-every 0: want 1 to"},
 		{"prefinetune -mean rows", "want examples or tasks"},
 		{"prefinetune -weights topic", `"topic": want TASK=WEIGHT`},
 		{"prefinetune -weights topic=1,topic=2", "topic has two weights"},
@@ -204,6 +214,17 @@ func TestRecipeFlags(t *testing.T) {
 	}
 	want(t, "report", 0, 0, string(page), "4 of 2 batches of at most 512 tokens", "batch-homogeneous", "by size to the power 1/2", "cross entropy · weights topic=2, mean over tasks",
 		"λ 0.5, normal noise of ε 0.001, different masks; heads spectrally normalised", "R3F divergence", "Epochs")
+	judged := filepath.Join(t.TempDir(), "run")
+	status, printed, errs = muppet(context.Background(), quick(judged, "-few-shot-seeds", "0", "-scaling", "gradnorm", "-scaling-rate", "0.1", "-gradnorm-alpha", "0",
+		"-evaluate-every", "1", "-evaluate-examples", "2", "-patience", "1", "-min-delta", "0.9", "-aggregate", "mean_gain", "-keep-best", "-cosines-every", "1")...)
+	want(t, "learned, judged, measured", status, 0, printed+errs, "step 1: mean gain over the majority baseline on dev", ", the best so far", "Scores after 2 steps",
+		"stopped early, after 2 of 4 steps", "those of step 1", "pull at the shared weights")
+	page, err = os.ReadFile(filepath.Join(judged, "report.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "report", 0, 0, string(page), "factors by GradNorm, α 0, rate 0.1", "Learned weights", "Which tasks fight", "mean over 2 measurements",
+		"every 1 steps, by the mean gain over the majority baseline, on at most 2 examples of a task, gains of less than 0.9 do not count; stops after 1 without a gain; the best weights are kept")
 	status, _, errs = muppet(context.Background(), quick(out)...)
 	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",
 		"sampling is by size", "mean over tasks there", "R3F is λ 0.5", "non-finite policy is skip there, stop here")

@@ -108,18 +108,19 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20},
 		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"accumulate", f.cfg.Accumulate, 1, 1e6}, {"cap", f.cfg.Cap, 1, 1e9}, {"max-length", f.cfg.MaxLength, 16, 1e6},
 		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9}, {"keep-last", f.cfg.KeepLast, 1, 1e9},
-		{"few-shot-seeds", f.fewShotSeeds, 0, 1000},
+		{"few-shot-seeds", f.fewShotSeeds, 0, 1000}, {"evaluate-every", f.cfg.EvaluateEvery, 1, 1e9}, {"evaluate-examples", f.cfg.EvaluateExamples, 1, 1e9},
+		{"patience", f.cfg.Patience, 1, 1e9}, {"cosines-every", f.cfg.CosinesEvery, 1, 1e9},
 	} {
 		if given[n.name] && (n.value < n.least || n.value > n.most) {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
 		}
 	}
-	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps} {
+	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps, "scaling-rate": f.cfg.ScalingRate} {
 		if given[name] && !(v > 0 && v <= math.MaxFloat64) { // not so for NaN
 			return fmt.Errorf("-%s %g: want a positive number", name, v)
 		}
 	}
-	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda} {
+	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda, "gradnorm-alpha": f.cfg.Alpha, "min-delta": f.cfg.MinDelta} {
 		if given[name] && !(v >= 0 && v <= math.MaxFloat64) {
 			return fmt.Errorf("-%s %g: want a number that is not negative", name, v)
 		}
@@ -129,6 +130,11 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 	}
 	if given["dropout"] && !(f.dropout >= 0 && f.dropout < 1) {
 		return fmt.Errorf("-dropout %g: want at least 0 and less than 1", f.dropout)
+	}
+	for _, name := range []string{"patience", "keep-best", "min-delta", "aggregate", "evaluate-examples"} {
+		if given[name] && !given["evaluate-every"] {
+			return fmt.Errorf("-%s is about evaluations on the way: want -evaluate-every, too", name)
+		}
 	}
 	for _, name := range []string{"layers", "hidden", "vocab", "dropout"} {
 		if given["init"] && given[name] {
@@ -156,6 +162,9 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	}
 	if given["weight-decay"] && f.cfg.WeightDecay == 0 {
 		f.cfg.WeightDecay = -1
+	}
+	if f.cfg.Alpha == 0 {
+		f.cfg.Alpha = -1
 	}
 	if f.cfg.LabelSmoothing == 0 {
 		f.cfg.LabelSmoothing = -1

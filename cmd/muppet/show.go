@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/muppet-go/muppet/prefinetune"
+	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/task"
 )
 
@@ -169,9 +170,9 @@ func printOverlaps(w io.Writer, overlaps []task.Overlap) {
 
 // printScores shows every task's dev score beside the baselines'.
 func printScores(w io.Writer, r *prefinetune.Result) {
-	fmt.Fprintf(w, "\nScores after %d steps (%s of training in this call)\n", r.Steps, r.Elapsed.Round(time.Second))
-	t := table{left: map[int]bool{0: true, 1: true, 6: true, 12: true}}
-	t.row("task", "family", "seen", "asked", "realised", "epochs", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
+	fmt.Fprintf(w, "\nScores after %d steps (%s in this call, %s tokens/s in training)\n", r.Steps, r.Elapsed.Round(time.Second), lately("%.0f", []report.Curve{r.Report.Speed}, 0))
+	t := table{left: map[int]bool{0: true, 1: true, 8: true, 14: true}}
+	t.row("task", "family", "seen", "asked", "realised", "epochs", "loss", "gradient", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
 	beaten := 0
 	for i, s := range r.Scores {
 		mark := ""
@@ -181,18 +182,38 @@ func printScores(w io.Writer, r *prefinetune.Result) {
 		}
 		mix := r.Report.Mix[i]
 		t.row(s.Task, s.Family, fmt.Sprint(r.Sampled[i]), fmt.Sprintf("%.1f%%", 100*mix.Asked), fmt.Sprintf("%.1f%%", 100*mix.Realised),
-			fmt.Sprintf("%.2f", mix.Epochs), s.Metric, fmt.Sprint(s.N),
+			fmt.Sprintf("%.2f", mix.Epochs), lately("%.3f", r.Report.TaskLoss, i), lately("%.1e", r.Report.TaskGrad, i), s.Metric, fmt.Sprint(s.N),
 			score(s.Majority), score(s.BagOfWords), score(s.Ours), score(s.StdErr), mark)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "seen: training examples sampled; asked, realised: share of all, as it should be and as it was; dev: examples scored; s.e.: standard error of ours\n"+
+	fmt.Fprintf(w, "seen: training examples sampled; asked, realised: share of all, as it should be and as it was;\n"+
+		"loss, gradient: of the last tenth of the task's updates the mean, and that of the norm at the encoder's output; dev: examples scored; s.e.: standard error of ours\n"+
 		"* better than the majority baseline by more than two standard errors: %d of %d tasks\n", beaten, len(r.Scores))
+	for _, sentence := range r.Report.Summary[1:] {
+		fmt.Fprintln(w, sentence)
+	}
+	if c := r.Report.Cosines; c != nil {
+		fmt.Fprintf(w, "How the tasks pull at the shared weights, by the cosines of their gradients: %s\n", c.Sentence())
+	}
 	if r.Skipped > 0 {
 		fmt.Fprintf(w, "%d steps were skipped: loss or gradient was not finite\n", r.Skipped)
 	}
 	if r.Choiceless > 0 {
 		fmt.Fprintf(w, "%d sampled examples had nothing to choose among and cost 0\n", r.Choiceless)
 	}
+}
+
+// lately prints the mean of the last tenth of one of the curves, if there is any.
+func lately(format string, curves []report.Curve, i int) string {
+	if i >= len(curves) || len(curves[i].Values) == 0 {
+		return "-"
+	}
+	last := curves[i].Values[len(curves[i].Values)*9/10:]
+	sum := 0.0
+	for _, v := range last {
+		sum += v
+	}
+	return fmt.Sprintf(format, sum/float64(len(last)))
 }
 
 func score(v float64) string { return fmt.Sprintf("%.3f", v) }
