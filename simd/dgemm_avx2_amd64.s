@@ -1322,3 +1322,25 @@ loop:
 	SFENCE
 	VZEROUPPER
 	RET
+
+// func dfetchAVX2(src *float64, ld, rows, lines int)
+TEXT ·dfetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ src+0(FP), SI
+	MOVQ ld+8(FP), R10
+	MOVQ rows+16(FP), CX
+	MOVQ lines+24(FP), R11
+	SHLQ $3, R10
+
+row:
+	MOVQ SI, DI
+	MOVQ R11, DX
+
+line:
+	PREFETCHT0 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ line
+	ADDQ R10, SI
+	DECQ CX
+	JNZ row
+	RET

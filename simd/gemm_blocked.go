@@ -32,6 +32,10 @@ type gemmKernels[T float] struct {
 	packRows, packSlices, packColumns func(dst, src *T, ld, k int)
 	packStep                          int
 
+	// fetch brings so many cache lines of each of some rows, ld apart, near; nil where there
+	// is none.
+	fetch func(src *T, ld, rows, lines int)
+
 	// stream writes k rows of a panel to rows that are ld apart and begin on a vector's
 	// boundary, without reading them into the caches first; nil where there is none.
 	stream func(dst, panel *T, ld, k int)
@@ -310,6 +314,18 @@ func (g *gemmJob[T]) packPanel(panel []T, j int) {
 	}
 }
 
+// fetchPanel fetches the columns of a transposed B from j on, which are packed next, if they
+// are few enough to stay near while a panel is multiplied. No processor foresees how
+// packing jumps from row to row: of 96 products of 128×128×64 in memory, those on one
+// thread went from 72 to 82 % of the peak; where all are in the caches they lose 1.5.
+func (g *gemmJob[T]) fetchPanel(j int) {
+	const line, near = 64, 8192 // bytes
+	bytes := g.kb * int(unsafe.Sizeof(g.alpha))
+	if g.fetch != nil && g.transB && g.roundB == nil && g.nr*bytes <= near {
+		g.fetch(&g.b[(g.j0+j)*g.ldb+g.p0], g.ldb, g.nr, ceilDiv(bytes, line))
+	}
+}
+
 func (g *gemmJob[T]) copyPanel(panel []T, j int) {
 	panel = panel[:g.kb*g.nr]
 	cols := min(g.nr, g.nb-j)
@@ -398,6 +414,9 @@ func (g *gemmJob[T]) tile(task int) {
 		if g.ownPanels {
 			at = task * g.nr * g.kb
 			g.packPanel(g.panels[at:], j)
+			if j+2*g.nr <= jHi {
+				g.fetchPanel(j + g.nr)
+			}
 		}
 		b, ldb := g.panels[at:], g.nr
 		cols := min(g.nr, jHi-j)

@@ -1445,3 +1445,25 @@ loop:
 	SFENCE
 	VZEROUPPER
 	RET
+
+// func sfetchAVX2(src *float32, ld, rows, lines int)
+TEXT ·sfetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ src+0(FP), SI
+	MOVQ ld+8(FP), R10
+	MOVQ rows+16(FP), CX
+	MOVQ lines+24(FP), R11
+	SHLQ $2, R10
+
+row:
+	MOVQ SI, DI
+	MOVQ R11, DX
+
+line:
+	PREFETCHT0 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ line
+	ADDQ R10, SI
+	DECQ CX
+	JNZ row
+	RET

@@ -49,6 +49,9 @@ func spackColumnsAVX2(dst, src *float32, ld, k int)
 //go:noescape
 func sstreamAVX2(dst, src *float32, ld, k int)
 
+//go:noescape
+func sfetchAVX2(src *float32, ld, rows, lines int)
+
 // sgemmAVX2 puts the kernels of products into g.
 func sgemmAVX2(g *gemmKernels[float32]) {
 	g.tiles = []tileKernel[float32]{
@@ -69,6 +72,7 @@ func sgemmAVX2(g *gemmKernels[float32]) {
 	g.packSlices = spackSlicesAVX2
 	g.packColumns = spackColumnsAVX2
 	g.stream = sstreamAVX2
+	g.fetch = sfetchAVX2
 	g.copyA = sgemm6PackAAVX2
 	g.copyB = sgemm6PackBAVX2
 	g.multiply = smultiplyAVX2
@@ -119,6 +123,9 @@ func dpackColumnsAVX2(dst, src *float64, ld, k int)
 //go:noescape
 func dstreamAVX2(dst, src *float64, ld, k int)
 
+//go:noescape
+func dfetchAVX2(src *float64, ld, rows, lines int)
+
 // dgemmAVX2 puts the kernels of products into g.
 func dgemmAVX2(g *gemmKernels[float64]) {
 	g.tiles = []tileKernel[float64]{
@@ -139,6 +146,7 @@ func dgemmAVX2(g *gemmKernels[float64]) {
 	g.packSlices = dpackSlicesAVX2
 	g.packColumns = dpackColumnsAVX2
 	g.stream = dstreamAVX2
+	g.fetch = dfetchAVX2
 	g.copyA = dgemm6PackAAVX2
 	g.copyB = dgemm6PackBAVX2
 	g.multiply = dmultiplyAVX2

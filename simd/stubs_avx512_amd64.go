@@ -55,6 +55,9 @@ func spackColumnsAVX512(dst, src *float32, ld, k int)
 //go:noescape
 func sstreamAVX512(dst, src *float32, ld, k int)
 
+//go:noescape
+func sfetchAVX512(src *float32, ld, rows, lines int)
+
 // sgemmAVX512 puts the kernels of products into g.
 func sgemmAVX512(g *gemmKernels[float32]) {
 	g.tiles = []tileKernel[float32]{
@@ -77,6 +80,7 @@ func sgemmAVX512(g *gemmKernels[float32]) {
 	g.packSlices = spackSlicesAVX512
 	g.packColumns = spackColumnsAVX512
 	g.stream = sstreamAVX512
+	g.fetch = sfetchAVX512
 	g.copyA = sgemm12PackAAVX512
 	g.copyB = sgemm12PackBAVX512
 	g.multiply = smultiplyAVX512
@@ -133,6 +137,9 @@ func dpackColumnsAVX512(dst, src *float64, ld, k int)
 //go:noescape
 func dstreamAVX512(dst, src *float64, ld, k int)
 
+//go:noescape
+func dfetchAVX512(src *float64, ld, rows, lines int)
+
 // dgemmAVX512 puts the kernels of products into g.
 func dgemmAVX512(g *gemmKernels[float64]) {
 	g.tiles = []tileKernel[float64]{
@@ -155,6 +162,7 @@ func dgemmAVX512(g *gemmKernels[float64]) {
 	g.packSlices = dpackSlicesAVX512
 	g.packColumns = dpackColumnsAVX512
 	g.stream = dstreamAVX512
+	g.fetch = dfetchAVX512
 	g.copyA = dgemm12PackAAVX512
 	g.copyB = dgemm12PackBAVX512
 	g.multiply = dmultiplyAVX512

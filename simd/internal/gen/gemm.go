@@ -22,10 +22,11 @@ func gemmFamily(a *assembler, p precision) {
 	packRows(a, p, "packSlices", a.tiles()[0]*p.bytes)
 	packColumns(a, p)
 	stream(a, p)
+	fetch(a, p)
 	rows := a.tiles()
 	full := fmt.Sprint("gemm", rows[0], "Pack")
 	a.gemmTable(p, rows, fmt.Sprint("nr:", 2*a.bytes/p.bytes), fmt.Sprint("packStep:", 16/p.bytes),
-		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns", "stream:stream",
+		"packRows:packRows", "packSlices:packSlices", "packColumns:packColumns", "stream:stream", "fetch:fetch",
 		"copyA:"+full+"A", "copyB:"+full+"B", "multiply:multiply")
 }
 
@@ -363,6 +364,28 @@ func stream(a *assembler, p precision) {
 	a.comment("Others must see them in order with what comes after.")
 	a.op("SFENCE")
 	a.ret()
+}
+
+// fetch fetches so many cache lines from the beginning of each of some rows.
+func fetch(a *assembler, p precision) {
+	a.function(p.letter+"fetch"+a.title, fmt.Sprintf("(src *%s, ld, rows, lines int)", p.goType), 32)
+	a.op("MOVQ", "src+0(FP)", "SI")
+	a.op("MOVQ", "ld+8(FP)", "R10")
+	a.op("MOVQ", "rows+16(FP)", "CX")
+	a.op("MOVQ", "lines+24(FP)", "R11")
+	a.op("SHLQ", fmt.Sprint("$", map[int]int{4: 2, 8: 3}[p.bytes]), "R10")
+	a.label("row")
+	a.op("MOVQ", "SI", "DI")
+	a.op("MOVQ", "R11", "DX")
+	a.label("line")
+	a.op("PREFETCHT0", "(DI)")
+	a.op("ADDQ", "$64", "DI")
+	a.op("DECQ", "DX")
+	a.op("JNZ", "line")
+	a.op("ADDQ", "R10", "SI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "row")
+	a.op("RET")
 }
 
 // packColumns transposes: element p of row i of src, of which there are as many
