@@ -25,7 +25,16 @@ type Config struct {
 	WarmUp           int     `json:"warm_up"`            // steps; default 6 % of Steps; negative for none
 	WeightDecay      float64 `json:"weight_decay"`       // default 0.01; negative for none
 	ClipNorm         float64 `json:"clip_norm"`          // default 1; negative for none
-	Seed             uint64  `json:"seed"`
+
+	// The optimiser is fairseq's Adam: decoupled decay, which takes LR·WeightDecay·w of a weight
+	// (biases and norms have none here, as in Hugging Face's trainer; fairseq decays them, too),
+	// β₁ 0.9, and ε added to √v before the correction of the bias (optim.AdamWConfig.EpsHat).
+	// Beta2 is by default 0.98 and AdamEps 1e-6, fairseq's settings for RoBERTa; BART was
+	// fine-tuned with 0.999 and 1e-8. fairseq does not clip by default.
+	Beta2   float64 `json:"beta2"`
+	AdamEps float64 `json:"adam_eps"`
+
+	Seed uint64 `json:"seed"`
 
 	// Batches is "batch-heterogeneous" (default: every batch mixes the tasks),
 	// "batch-homogeneous" (the batches of an update are of one task, the updates shuffled) or
@@ -160,7 +169,7 @@ func (c Config) validate(tasks []*task.Task) error {
 		name  string
 		value float64
 	}{
-		{"Epochs", c.Epochs}, {"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
+		{"Epochs", c.Epochs}, {"LR", c.LR}, {"WeightDecay", c.WeightDecay}, {"ClipNorm", c.ClipNorm}, {"Beta2", c.Beta2}, {"AdamEps", c.AdamEps}, {"LabelSmoothing", c.LabelSmoothing}, {"Temperature", c.Temperature},
 		{"ScalingRate", c.ScalingRate}, {"Alpha", c.Alpha}, {"MinDelta", c.MinDelta}, {"R3F.Lambda", c.R3F.Lambda}, {"R3F.Eps", c.R3F.Eps},
 	} {
 		if math.IsNaN(x.value) || math.IsInf(x.value, 0) {
@@ -169,6 +178,9 @@ func (c Config) validate(tasks []*task.Task) error {
 		if x.value < 0 && !slices.Contains([]string{"WeightDecay", "ClipNorm", "LabelSmoothing", "Alpha"}, x.name) {
 			return fmt.Errorf("prefinetune: %s is %g; want a positive number", x.name, x.value)
 		}
+	}
+	if c.Beta2 >= 1 {
+		return fmt.Errorf("prefinetune: Beta2 is %g; want less than 1", c.Beta2)
 	}
 	if c.LabelSmoothing >= 1 {
 		return fmt.Errorf("prefinetune: LabelSmoothing is %g; want less than 1", c.LabelSmoothing)
@@ -265,6 +277,8 @@ func (c Config) withDefaults() Config {
 	set(&c.LR, 5e-4)
 	set(&c.WeightDecay, 0.01)
 	set(&c.ClipNorm, 1)
+	set(&c.Beta2, 0.98)
+	set(&c.AdamEps, 1e-6)
 	setString(&c.Batches, heterogeneous)
 	setString(&c.Scaling, logN)
 	if c.Scaling == gradNorm {
@@ -329,6 +343,14 @@ func (c Config) loss() string {
 		s += " · weights " + weightList(c.LossWeights)
 	}
 	return s + ", mean over " + c.Mean
+}
+
+// clipping says in words what happens to large gradients.
+func (c Config) clipping() string {
+	if c.ClipNorm == 0 {
+		return "gradients not clipped"
+	}
+	return fmt.Sprintf("gradients clipped at norm %g", c.ClipNorm)
 }
 
 // aggregate says in words what decides which weights are the best.

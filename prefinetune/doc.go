@@ -16,8 +16,13 @@
 //     decoder, which has learned to.
 //
 // Each has its alternatives in Config, which the paper compared or left open: batches of
-// one task, other ways of sampling, fixed weights, the mean over tasks, R3F and R4F
-// (arXiv 2008.03156), several batches to an update.
+// one task, other ways of sampling, fixed and learned weights, the mean over tasks, R3F and
+// R4F (arXiv 2008.03156), several batches to an update.
+//
+// What users of multi-task programs miss is written down: every step's loss and gradient by
+// task and the mix as it was, on request evaluations on the way, by which the best weights are
+// kept and a run stops early, decided by all tasks together, and the angles between
+// the tasks' gradients, which say who fights whom.
 //
 // New reads and encodes the tasks, Trainer.Run trains, writes checkpoints and a
 // report, and, called again, goes on from the last checkpoint to the same bits.

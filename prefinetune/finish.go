@@ -141,7 +141,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 	}
 	setting("longest sequence", "%d tokens", c.MaxLength)
 	setting("learning rate", "%g, warm-up %d steps, then linear to 0", c.LR, c.WarmUp)
-	setting("Adam of fairseq", "β 0.9, 0.98, ε 1e-6, decoupled decay %g, gradients clipped at norm %g", c.WeightDecay, c.ClipNorm)
+	setting("Adam of fairseq", "β 0.9, %g, ε %g, decoupled decay %g, %s", c.Beta2, c.AdamEps, c.WeightDecay, c.clipping())
 	setting("loss", "%s", c.loss())
 	if t.model.LM != nil {
 		setting("label smoothing", "%g, of the targets to be written", c.LabelSmoothing)

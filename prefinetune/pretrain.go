@@ -174,7 +174,7 @@ func newPretrainer(m *transformer.Model, texts []string, cfg PretrainConfig) (*p
 	}
 	p.model = languageModel(m, p.key.Fold("head"))
 	p.sampler = newSampler(p.train, 1, nil, Config{Batches: heterogeneous, TokensPerBatch: cfg.TokensPerBatch, Accumulate: cfg.Accumulate}, p.key.Fold("order"))
-	p.opt = optim.NewAdamW(nn.Parameters(p.model), optim.AdamWConfig{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: cfg.WeightDecay})
+	p.opt = optim.NewAdamW(nn.Parameters(p.model), optim.AdamWConfig{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, EpsHat: true, WeightDecay: cfg.WeightDecay})
 	p.opt.ClipNorm = cfg.ClipNorm
 	return p, nil
 }

@@ -345,6 +345,8 @@ func TestRecipeRefused(t *testing.T) {
 		{func(c *Config) { c.Batches = "mixed" }, []string{`Batches is "mixed"`, batchHomogeneous}},
 		{func(c *Config) { c.Scaling = "log" }, []string{`Scaling is "log"`, "log n or none or uncertainty or gradnorm"}},
 		{func(c *Config) { c.Mean = "rows" }, []string{`Mean is "rows"`, "examples or tasks"}},
+		{func(c *Config) { c.Beta2 = 1 }, []string{"Beta2 is 1"}},
+		{func(c *Config) { c.AdamEps = -1 }, []string{"AdamEps is -1"}},
 		{func(c *Config) { c.ScalingRate = -1 }, []string{"ScalingRate is -1"}},
 		{func(c *Config) { c.Alpha = math.NaN() }, []string{"Alpha is NaN"}},
 		{func(c *Config) { c.EvaluateEvery = -1 }, []string{"EvaluateEvery is -1"}},
@@ -541,5 +543,53 @@ func TestBatchesByExamplesAndEpochs(t *testing.T) {
 		if tr.cfg.WarmUp != tr.cfg.Steps*6/100 || tr.lr.Total != tr.cfg.Steps+1 {
 			t.Errorf("%s: warm-up %d, schedule of %d for %d steps", batches, tr.cfg.WarmUp, tr.lr.Total, tr.cfg.Steps)
 		}
+	}
+}
+
+// TestAdamIsFairseqs makes a step by fairseq's formulas, in float64.
+func TestAdamIsFairseqs(t *testing.T) {
+	const beta1, beta2, eps, decay = 0.9, 0.95, 1e-3, 0.5
+	tr := newTrainer(t, "", func(c *Config) {
+		c.Beta2, c.AdamEps, c.WeightDecay, c.ClipNorm, c.WarmUp = beta2, eps, decay, -1, -1
+	})
+	p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
+	tr.sampler.seek(cursor{})
+	tr.cfg.weigh(tr.tasks, p)
+	tr.step = 1
+	newUpdate(tr).batch(0, p)
+	tr.step = 0
+	params := nn.Parameters(tr.model)
+	before, grads := make([][]float64, len(params)), make([][]float64, len(params))
+	for i, p := range params {
+		before[i] = p.Tensor.Float64s()
+		if g := tr.grads.Get(p.Tensor); g != nil {
+			grads[i] = g.Float64s()
+		}
+	}
+	tr.grads.Reset()
+	line, err := tr.trainStep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decayed := 0
+	for i, p := range params {
+		after := p.Tensor.Float64s()
+		for k, w := range before[i] {
+			want := w
+			if grads[i] != nil {
+				if !p.NoDecay {
+					want -= decay * line.LR * w
+					decayed++
+				}
+				m, v := (1-beta1)*grads[i][k], (1-beta2)*grads[i][k]*grads[i][k]
+				want -= line.LR * math.Sqrt(1-beta2) / (1 - beta1) * m / (math.Sqrt(v) + eps)
+			}
+			if math.Abs(after[k]-want) > 1e-6*(1e-3+math.Abs(want)) {
+				t.Fatalf("%s[%d] went from %g to %g, want %g", p.Name, k, w, after[k], want)
+			}
+		}
+	}
+	if decayed == 0 {
+		t.Error("nothing decays")
 	}
 }

@@ -95,6 +95,8 @@ func (id identity) compare(other identity) []string {
 	differ("learning rate", a.LR, b.LR)
 	differ("warm-up", a.WarmUp, b.WarmUp)
 	differ("weight decay", a.WeightDecay, b.WeightDecay)
+	differ("Adam's β₂", a.Beta2, b.Beta2)
+	differ("Adam's ε", a.AdamEps, b.AdamEps)
 	differ("clip norm", a.ClipNorm, b.ClipNorm)
 	differ("seed", a.Seed, b.Seed)
 	differ("accumulation", a.Accumulate, b.Accumulate)

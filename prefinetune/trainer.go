@@ -145,7 +145,7 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 		}
 	}
 	t.opt = optim.NewAdamW(params, optim.AdamWConfig{
-		Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, EpsHat: true, WeightDecay: cfg.WeightDecay, // fairseq's Adam
+		Beta1: 0.9, Beta2: cfg.Beta2, Eps: cfg.AdamEps, EpsHat: true, WeightDecay: cfg.WeightDecay,
 	})
 	t.opt.ClipNorm = cfg.ClipNorm
 	return t, nil

@@ -110,6 +110,9 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -evaluate-every 5 -aggregate last", "want mean or mean_gain"},
 		{"prefinetune -patience 2", "-patience is about evaluations on the way: want -evaluate-every, too"},
 		{"prefinetune -keep-best", "-keep-best is about evaluations on the way"},
+		{"prefinetune -adam-beta2 1", "-adam-beta2 1: want more than 0 and less than 1"},
+		{"prefinetune -adam-eps 0", "-adam-eps 0: want a positive number"},
+		{"prefinetune -clip-norm -1", "-clip-norm -1: want a number that is not negative"},
 		{"prefinetune -cosines-every 0", "-cosines-every 0: want 1 to"},
 		{"prefinetune -mean rows", "want examples or tasks"},
 		{"prefinetune -weights topic", `"topic": want TASK=WEIGHT`},
@@ -215,7 +218,7 @@ func TestRecipeFlags(t *testing.T) {
 	want(t, "report", 0, 0, string(page), "4 of 2 batches of at most 512 tokens", "batch-homogeneous", "by size to the power 1/2", "cross entropy · weights topic=2, mean over tasks",
 		"λ 0.5, normal noise of ε 0.001, different masks; heads spectrally normalised", "R3F divergence", "Epochs")
 	judged := filepath.Join(t.TempDir(), "run")
-	status, printed, errs = muppet(context.Background(), quick(judged, "-few-shot-seeds", "0", "-scaling", "gradnorm", "-scaling-rate", "0.1", "-gradnorm-alpha", "0",
+	status, printed, errs = muppet(context.Background(), quick(judged, "-few-shot-seeds", "0", "-scaling", "gradnorm", "-scaling-rate", "0.1", "-gradnorm-alpha", "0", "-clip-norm", "0", "-adam-beta2", "0.999", "-adam-eps", "1e-8",
 		"-evaluate-every", "1", "-evaluate-examples", "2", "-patience", "1", "-min-delta", "0.9", "-aggregate", "mean_gain", "-keep-best", "-cosines-every", "1")...)
 	want(t, "learned, judged, measured", status, 0, printed+errs, "step 1: mean gain over the majority baseline on dev", ", the best so far", "Scores after 2 steps",
 		"stopped early, after 2 of 4 steps", "those of step 1", "pull at the shared weights")
@@ -223,7 +226,7 @@ func TestRecipeFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, "report", 0, 0, string(page), "factors by GradNorm, α 0, rate 0.1", "Learned weights", "Which tasks fight", "mean over 2 measurements",
+	want(t, "report", 0, 0, string(page), "factors by GradNorm, α 0, rate 0.1", "β 0.9, 0.999, ε 1e-08, decoupled decay 0.01, gradients not clipped", "Learned weights", "Which tasks fight", "mean over 2 measurements",
 		"every 1 steps, by the mean gain over the majority baseline, on at most 2 examples of a task, gains of less than 0.9 do not count; stops after 1 without a gain; the best weights are kept")
 	status, _, errs = muppet(context.Background(), quick(out)...)
 	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",

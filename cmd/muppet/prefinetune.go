@@ -115,15 +115,18 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
 		}
 	}
-	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps, "scaling-rate": f.cfg.ScalingRate} {
+	for name, v := range map[string]float64{"lr": f.cfg.LR, "temperature": f.cfg.Temperature, "r3f-eps": f.cfg.R3F.Eps, "scaling-rate": f.cfg.ScalingRate, "adam-eps": f.cfg.AdamEps} {
 		if given[name] && !(v > 0 && v <= math.MaxFloat64) { // not so for NaN
 			return fmt.Errorf("-%s %g: want a positive number", name, v)
 		}
 	}
-	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda, "gradnorm-alpha": f.cfg.Alpha, "min-delta": f.cfg.MinDelta} {
+	for name, v := range map[string]float64{"weight-decay": f.cfg.WeightDecay, "r3f": f.cfg.R3F.Lambda, "gradnorm-alpha": f.cfg.Alpha, "min-delta": f.cfg.MinDelta, "clip-norm": f.cfg.ClipNorm} {
 		if given[name] && !(v >= 0 && v <= math.MaxFloat64) {
 			return fmt.Errorf("-%s %g: want a number that is not negative", name, v)
 		}
+	}
+	if !(f.cfg.Beta2 > 0 && f.cfg.Beta2 < 1) {
+		return fmt.Errorf("-adam-beta2 %g: want more than 0 and less than 1", f.cfg.Beta2)
 	}
 	if !(f.cfg.LabelSmoothing >= 0 && f.cfg.LabelSmoothing < 1) {
 		return fmt.Errorf("-label-smoothing %g: want at least 0 and less than 1", f.cfg.LabelSmoothing)
@@ -162,6 +165,9 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	}
 	if given["weight-decay"] && f.cfg.WeightDecay == 0 {
 		f.cfg.WeightDecay = -1
+	}
+	if f.cfg.ClipNorm == 0 {
+		f.cfg.ClipNorm = -1
 	}
 	if f.cfg.Alpha == 0 {
 		f.cfg.Alpha = -1
