@@ -3,6 +3,10 @@
 //	muppet prefinetune                                the whole story on embedded data
 //	muppet prefinetune -tasks DIR -data DIR -out DIR  the real thing; -dry-run first; the same line again resumes
 //	muppet pretrain -out DIR FILE...                  a model of one's own, from plain text
+//	muppet finetune -init RUN -task NAME -out DIR     one task, from what pre-finetuning left, over several seeds
+//	muppet eval -model RUN                            its scores
+//	muppet predict -model RUN -task NAME              its answers, JSONL in and out
+//	muppet export -model RUN -task NAME -out DIR      the same for Hugging Face's programs
 //	muppet tasks                                      the datasets it knows; inspect NAME, check FILE
 //	muppet info MODEL                                 what is in a folder of Hugging Face's, or a model of the Hub
 //	muppet convert -model MODEL -out DIR              the same as safetensors, with another head if asked
@@ -36,6 +40,10 @@ const usage = `usage: muppet COMMAND [flags]
 
   pretrain      train a model on plain text, to restore what is masked
   prefinetune   train an encoder on many tasks at once (-h lists the flags)
+  finetune      train what came of that on one task
+  eval          score a model on the tasks it has heads for
+  predict       answer examples, JSONL in and out
+  export        write a model with a head for Hugging Face's programs
   tasks         list the datasets muppet knows, inspect one, check a task file
   info          say what a model is and what its files have
   convert       write a model as a folder with model.safetensors
@@ -95,6 +103,14 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return prefinetuneCommand(ctx, rest, std.out)
 	case "pretrain":
 		return pretrainCommand(ctx, rest, std.out)
+	case "finetune":
+		return finetuneCommand(ctx, rest, std)
+	case "eval":
+		return evalCommand(ctx, rest, std)
+	case "predict":
+		return predictCommand(ctx, rest, std)
+	case "export":
+		return exportCommand(ctx, rest, std)
 	case "tasks":
 		return tasksCommand(ctx, rest, std.out)
 	case "bench":
