@@ -10,8 +10,10 @@
 //     to a number of tokens.
 //   - Losses are scaled. Each example's cross entropy is divided by log n, n being
 //     the number of things it chooses among: classes, candidates, positions, tokens. Uniform
-//     predictions then cost 1 in every task, and the loss is the mean over examples.
-//   - Heads are shared where that helps: each classification task has its own, all
+//     predictions then cost 1 in every task, and the loss is the mean over examples. A
+//     regression costs the squared error of its standardised score, so that predicting
+//     the mean costs 1 (RegressionHead).
+//   - Heads are shared where that helps: each classification and regression has its own, all
 //     ranking tasks share one, and so do all span tasks. Summaries are written by BART's
 //     decoder, which has learned to.
 //

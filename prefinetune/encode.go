@@ -14,6 +14,7 @@ type example struct {
 	sequences []tokenizer.Encoding // one text; a ranking's candidates; the windows of a span's passage; a source
 	labels    []int32              // what is to be written of a source, <s> to </s>
 	decoded   bool                 // a decoder reads the sequences, too
+	value     float64              // of a regression: the score, in training standardised
 	target    int                  // class or candidate; for a span the window with the answer, -1 for none
 	spans     []window             // of each sequence, for a span task
 	start     int                  // first and last token of the answer, counted from the start of
@@ -64,6 +65,9 @@ func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, 
 	switch t.Family {
 	case task.Classification:
 		e.target = ex.Label
+		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Text, ex.Text2)}
+	case task.Regression:
+		e.value = ex.Score
 		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Text, ex.Text2)}
 	case task.Commonsense:
 		e.target = ex.Answer

@@ -20,6 +20,7 @@ const longestAnswer = 30
 type Prediction struct {
 	Index         int       // the likeliest class or candidate
 	Probabilities []float64 // of all classes or candidates
+	Score         float64   // of a regression
 	Text          string    // the answer found in a passage, or what was written
 	Start         int       // byte of the passage that the answer begins at
 	Probability   float64   // of the answer's first and last token together, among all of the passage
@@ -28,9 +29,12 @@ type Prediction struct {
 // answers returns predictions as the metrics of a family take them.
 func answers(f task.Family, predictions []Prediction) (m metrics.Predictions) {
 	for _, p := range predictions {
-		if f == task.MRC || f == task.Summarisation {
+		switch f {
+		case task.MRC, task.Summarisation:
 			m.Text = append(m.Text, p.Text)
-		} else {
+		case task.Regression:
+			m.Value = append(m.Value, p.Score)
+		default:
 			m.Index = append(m.Index, p.Index)
 		}
 	}
@@ -67,7 +71,7 @@ func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*exam
 			}
 		} else {
 			p := m.pack(tasks, encoded[from:to], all)
-			out = append(out, p.decode(tasks, m.scores(scope, tasks, p, nil, nil).scores.Float32s(), texts[from:to])...)
+			out = append(out, m.decode(tasks, p, m.scores(scope, tasks, p, nil, nil), texts[from:to])...)
 			scope.Reset()
 		}
 		from = to
@@ -104,9 +108,16 @@ func (m *Model) generation(longest int) transformer.GenerationConfig {
 }
 
 // decode returns the best choices of a batch of one task.
-func (p *packed) decode(tasks []*task.Task, scores []float32, texts []task.Example) (out []Prediction) {
-	at := 0
-	if tasks[p.examples[0].task].Family != task.MRC {
+func (m *Model) decode(tasks []*task.Task, p *packed, o outputs, texts []task.Example) (out []Prediction) {
+	t := tasks[p.examples[0].task]
+	if t.Family == task.Regression {
+		for _, score := range m.Regressors[t.Name].scores(o.numbers.Float32s()) {
+			out = append(out, Prediction{Score: score})
+		}
+		return out
+	}
+	scores, at := o.scores.Float32s(), 0
+	if t.Family != task.MRC {
 		for _, n := range p.lengths {
 			of := scores[at : at+n]
 			best := argmax(of)

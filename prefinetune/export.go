@@ -9,7 +9,8 @@ import (
 )
 
 // Export returns the model with one task's head as Hugging Face's class for it has it, for
-// Save to write: SequenceClassification with the labels as id2label, MultipleChoice,
+// Save to write: SequenceClassification with the labels as id2label or, for a regression, one
+// output on the scale of the scores, MultipleChoice,
 // QuestionAnswering, or ConditionalGeneration. BART, for which there is no multiple
 // choice, ranks candidates by a SequenceClassification with one output. The body's weights
 // are shared.
@@ -20,7 +21,7 @@ func (s *Saved) Export(t *task.Task) (*transformer.Model, error) {
 	}
 	var head transformer.Head
 	switch own.Family {
-	case task.Classification:
+	case task.Classification, task.Regression:
 		head = transformer.SequenceClassification
 	case task.Commonsense:
 		if head = transformer.MultipleChoice; s.Model.Bart != nil {
@@ -34,7 +35,7 @@ func (s *Saved) Export(t *task.Task) (*transformer.Model, error) {
 		return nil, fmt.Errorf("prefinetune: task %s: Hugging Face has no class for family %s", own.Name, own.Family)
 	}
 	labels := own.Labels
-	if head == transformer.SequenceClassification && own.Family == task.Commonsense {
+	if head == transformer.SequenceClassification && own.Family != task.Classification {
 		labels = []string{"score"}
 	}
 	var m *transformer.Model
@@ -49,6 +50,9 @@ func (s *Saved) Export(t *task.Task) (*transformer.Model, error) {
 	case task.Classification:
 		copyParameters(m.Classifier, heads.Classifiers[own.Name])
 		m.Config.ProblemType = "single_label_classification"
+	case task.Regression:
+		heads.Regressors[own.Name].unscaled(m.Classifier)
+		m.Config.ProblemType = "regression"
 	case task.Commonsense:
 		copyParameters(m.Classifier, heads.Ranking)
 	case task.MRC:

@@ -25,19 +25,23 @@ type packed struct {
 	ranking []int32    // of all candidates
 	passage []int32    // of all passages
 	written []int32    // of all tokens to be written
+	numbers []headRows // regressions in the order of their index
 
-	lengths []int     // members of each choice's segment, in the order of the scores; the written tokens' come last
-	targets []int32   // right member of each
-	owner   []int     // example that each choice belongs to
-	share   []float64 // of each choice in its example: a half for the two of a span
-	score   []float64 // factor of each choice's cross entropy in its example's loss: share/log n
-	part    []float32 // of each choice in what an update takes the mean of, before scaling
-	weights []float32 // of each choice's cross entropy in the update's loss: score and mean
+	// Of each choice: first those of the segments of scores, then the written tokens, then
+	// the numbers to be predicted, which count as choices of their own kind.
+	lengths []int     // members to choose among; 0 for a number
+	targets []int32   // right member
+	values  []float32 // of the numbers: what they should be
+	owner   []int     // example that it belongs to
+	share   []float64 // in its example: a half for the two of a span
+	score   []float64 // factor of its cost in its example's loss: share/log n
+	part    []float32 // in what an update takes the mean of, before scaling
+	weights []float32 // of its cost in the update's loss: score and mean
 }
 
 type span struct{ start, end int }
 
-// headRows are the rows that a classification task's head reads.
+// headRows are the rows that a task's own head reads.
 type headRows struct {
 	task int
 	rows []int32
@@ -124,6 +128,22 @@ func (m *Model) pack(tasks []*task.Task, examples []*example, sequences func(*ex
 			p.choose(i, m.base.Config.VocabSize, int(id), 1/float64(len(e.labels)))
 		}
 	}
+	for index, t := range tasks {
+		if t.Family != task.Regression {
+			continue
+		}
+		var rows []int32
+		for i, e := range examples {
+			if e.task == index {
+				rows = append(rows, summary[begin[i]])
+				p.choose(i, 0, -1, 1)
+				p.values = append(p.values, float32(e.value))
+			}
+		}
+		if rows != nil {
+			p.numbers = append(p.numbers, headRows{index, rows})
+		}
+	}
 	return p
 }
 
@@ -133,6 +153,21 @@ func (p *packed) choose(example, n, target int, share float64) {
 	p.targets = append(p.targets, int32(target))
 	p.owner = append(p.owner, example)
 	p.share = append(p.share, share)
+}
+
+// segments counts the choices whose scores are segments.
+func (p *packed) segments() int { return len(p.lengths) - len(p.written) - len(p.values) }
+
+// divisor returns what makes an even guess at choice i cost 1: log n of n members, for a number,
+// of which an even guess is the mean, 1. It is 0 where there is nothing to choose.
+func (p *packed) divisor(i int) float64 {
+	switch n := p.lengths[i]; {
+	case i >= len(p.lengths)-len(p.values):
+		return 1
+	case n > 1:
+		return math.Log(float64(n))
+	}
+	return 0
 }
 
 // weigh gives every choice its weight in the loss of an update, of which these are the
@@ -148,12 +183,12 @@ func (c Config) weigh(tasks []*task.Task, batches ...*packed) {
 	for _, p := range batches {
 		p.score = make([]float64, len(p.lengths))
 		p.part, p.weights = make([]float32, len(p.lengths)), make([]float32, len(p.lengths))
-		for i, n := range p.lengths {
+		for i := range p.lengths {
 			index := p.examples[p.owner[i]].task
-			if n > 1 {
+			if by := p.divisor(i); by > 0 {
 				p.score[i] = p.share[i]
 				if c.Scaling != unscaled {
-					p.score[i] /= math.Log(float64(n))
+					p.score[i] /= by
 				}
 			}
 			part := 1 / float64(total)
@@ -171,8 +206,10 @@ func (c Config) weigh(tasks []*task.Task, batches ...*packed) {
 // outputs are what the model makes of a batch.
 type outputs struct {
 	states *autograd.Tensor // the encoder's hidden states
-	scores *autograd.Tensor // of all choices but the written tokens, one after the other; nil if there are none
-	tokens *autograd.Tensor // of the written tokens [n, vocabulary]; nil if there are none
+	// Nil if there are none:
+	scores  *autograd.Tensor // of all segments, one after the other
+	tokens  *autograd.Tensor // of the written tokens [n, vocabulary]
+	numbers *autograd.Tensor // that are predicted, standardised
 }
 
 // scores runs the model. A key turns dropout on; words, if given, changes the word
@@ -212,6 +249,14 @@ func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dro
 	if parts != nil {
 		o.scores = ops.Concat(0, parts...)
 	}
+	parts = nil
+	for _, h := range p.numbers {
+		name := tasks[h.task].Name
+		add(m.normalised(scope, m.Regressors[name].Head).Forward(hidden, h.rows, head("regressor."+name)))
+	}
+	if parts != nil {
+		o.numbers = ops.Concat(0, parts...)
+	}
 	if p.written != nil {
 		o.tokens = m.LM.Forward(ops.IndexSelect(hidden, scope.New(p.written)), m.Bart.Shared)
 	}
@@ -221,7 +266,7 @@ func (m *Model) scores(scope *autograd.Scope, tasks []*task.Task, p *packed, dro
 // losses are what a training pass over a batch gives.
 type losses struct {
 	total  *autograd.Tensor // what is minimised
-	task   *autograd.Tensor // of that the weighted cross entropies
+	task   *autograd.Tensor // of that the weighted costs
 	each   *autograd.Tensor // unweighted, of every choice
 	kl     *autograd.Tensor // R3F's divergence, of every choice; nil without
 	hidden *autograd.Tensor // the encoder's output, without noise
@@ -230,12 +275,18 @@ type losses struct {
 // loss returns the losses of a batch that has been weighed. A second pass is R3F's.
 func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropout *device.Key, second *secondPass) losses {
 	o := m.scores(scope, tasks, p, dropout, nil)
-	choices := len(p.lengths) - len(p.written)
-	segs, targets := device.NewSegments(p.lengths[:choices]...), scope.New(p.targets[:choices])
+	n := p.segments()
+	segs, targets := device.NewSegments(p.lengths[:n]...), scope.New(p.targets[:n])
 	l := losses{hidden: o.states}
 	l.each = joined(o,
 		func() *autograd.Tensor { return ops.SegmentCrossEntropy(o.scores, targets, segs) },
-		func() *autograd.Tensor { return smoothedCrossEntropy(o.tokens, p.targets[choices:], m.smoothing) })
+		func() *autograd.Tensor {
+			return smoothedCrossEntropy(o.tokens, p.targets[n:n+len(p.written)], m.smoothing)
+		},
+		func() *autograd.Tensor {
+			off := ops.Sub(o.numbers, scope.New(p.values))
+			return ops.Mul(off, off)
+		})
 	if m.LogVariances != nil {
 		l.task = m.uncertain(tasks, p, l.each)
 	} else {
@@ -246,21 +297,28 @@ func (m *Model) loss(scope *autograd.Scope, tasks []*task.Task, p *packed, dropo
 		noised := m.scores(scope, tasks, p, second.dropout, second.words)
 		l.kl = joined(o,
 			func() *autograd.Tensor { return symmetricKL(o.scores, noised.scores, segs) },
-			func() *autograd.Tensor { return symmetricRowKL(o.tokens, noised.tokens) })
+			func() *autograd.Tensor { return symmetricRowKL(o.tokens, noised.tokens) },
+			func() *autograd.Tensor { return ops.Scale(o.numbers.Detach(), 0) })
 		l.total = ops.Add(l.task, ops.Scale(ops.Sum(ops.Mul(l.kl, scope.New(p.part))), second.lambda))
 	}
 	return l
 }
 
-// joined returns one value for each choice: those of scores, then those of written tokens.
-func joined(o outputs, scores, tokens func() *autograd.Tensor) *autograd.Tensor {
-	switch {
-	case o.tokens == nil:
-		return scores()
-	case o.scores == nil:
-		return tokens()
+// joined returns one value for each choice, of the three kinds.
+func joined(o outputs, scores, tokens, numbers func() *autograd.Tensor) *autograd.Tensor {
+	var parts []*autograd.Tensor
+	for _, kind := range []struct {
+		made  *autograd.Tensor
+		value func() *autograd.Tensor
+	}{{o.scores, scores}, {o.tokens, tokens}, {o.numbers, numbers}} {
+		if kind.made != nil {
+			parts = append(parts, kind.value())
+		}
 	}
-	return ops.Concat(0, scores(), tokens())
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return ops.Concat(0, parts...)
 }
 
 // smoothedCrossEntropy returns for each row x of logits [n, V] the cost of its label,
@@ -283,8 +341,8 @@ func smoothedCrossEntropy(logits *autograd.Tensor, labels []int32, smoothing flo
 // choiceless counts the examples with nothing to choose among.
 func (p *packed) choiceless() int {
 	seen := map[int]bool{}
-	for i, n := range p.lengths {
-		if n <= 1 {
+	for i := range p.lengths {
+		if p.divisor(i) == 0 {
 			seen[p.owner[i]] = true
 		}
 	}

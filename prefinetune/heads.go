@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,7 @@ type headInfo struct {
 	Name   string      `json:"name"`
 	Family task.Family `json:"family"`
 	Labels []string    `json:"labels,omitempty"` // in the order of the outputs
+	Range  [2]float64  `json:"range,omitzero"`   // of a regression's scores
 	Metric string      `json:"metric"`
 
 	Longest int `json:"longest,omitempty"` // summarisation: tokens of the longest target in training
@@ -46,16 +48,20 @@ type headInfo struct {
 // headSet are the heads of a Model.
 type headSet struct {
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
+	Regressors  map[string]*RegressionHead                 `name:"regressors"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
 }
 
 // heads returns the model's heads as they act.
 func (m *Model) heads() *headSet {
-	h := &headSet{map[string]*transformer.ClassificationHead{}, m.Ranking, m.Span}
+	h := &headSet{map[string]*transformer.ClassificationHead{}, map[string]*RegressionHead{}, m.Ranking, m.Span}
 	scope := autograd.NewScope().NoGrad()
 	for name, c := range m.Classifiers {
 		h.Classifiers[name] = m.normalised(scope, c)
+	}
+	for name, r := range m.Regressors {
+		h.Regressors[name] = &RegressionHead{m.normalised(scope, r.Head), r.Scale}
 	}
 	if h.Ranking != nil {
 		h.Ranking = m.normalised(scope, h.Ranking)
@@ -71,7 +77,7 @@ func (t *Trainer) saveHeads(dir string) error {
 	c := t.model.base.Config
 	info := headsInfo{ModelType: c.ModelType, HiddenSize: c.HiddenSize, MaxLength: t.cfg.MaxLength, TokensPerBatch: t.cfg.TokensPerBatch}
 	for i, tk := range t.tasks {
-		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Metric, t.longest(i)})
+		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Range, tk.Metric, t.longest(i)})
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("prefinetune: %w", err)
@@ -140,7 +146,7 @@ func loadRun(dir string) (*Saved, error) {
 			path, s.MaxLength, s.TokensPerBatch, c.MaxLength())
 	}
 	for i, h := range info.Tasks {
-		t := &task.Task{Name: h.Name, Family: h.Family, Labels: h.Labels, Metric: h.Metric, Default: true}
+		t := &task.Task{Name: h.Name, Family: h.Family, Labels: h.Labels, Range: h.Range, Metric: h.Metric, Default: true}
 		if err := t.Validate(); err != nil {
 			return nil, fmt.Errorf("prefinetune: %s: tasks[%d]: %w", path, i, err)
 		}
@@ -158,7 +164,7 @@ func loadRun(dir string) (*Saved, error) {
 		return nil, err
 	}
 	s.Model = NewModel(body, s.Tasks, device.Key{})
-	if err := nn.Load(tensors, &headSet{s.Model.Classifiers, s.Model.Ranking, s.Model.Span}); err != nil {
+	if err := nn.Load(tensors, &headSet{s.Model.Classifiers, s.Model.Regressors, s.Model.Ranking, s.Model.Span}); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -201,7 +207,13 @@ func loadSingle(dir string) (*Saved, error) {
 	s.Model = NewModel(m, nil, device.Key{})
 	switch m.Head {
 	case transformer.SequenceClassification:
-		s.Tasks = []*task.Task{{Name: filepath.Base(dir), Family: task.Classification, Labels: m.Config.Labels(), Metric: "accuracy"}}
+		name := filepath.Base(dir)
+		if m.Config.ProblemType == "regression" || len(m.Config.Labels()) == 1 && m.Encoder != nil { // as Hugging Face decides it
+			s.Tasks = []*task.Task{{Name: name, Family: task.Regression, Range: [2]float64{-math.MaxFloat64, math.MaxFloat64}, Metric: "pearson_spearman"}}
+			s.Model.Regressors[name] = &RegressionHead{m.Classifier, autograd.New([]float32{0, 1}, 2)}
+			break
+		}
+		s.Tasks = []*task.Task{{Name: name, Family: task.Classification, Labels: m.Config.Labels(), Metric: "accuracy"}}
 		s.Model.Classifiers[s.Tasks[0].Name] = m.Classifier
 	case transformer.MultipleChoice:
 		s.Tasks = []*task.Task{{Name: filepath.Base(dir), Family: task.Commonsense, Metric: "accuracy"}}
@@ -255,7 +267,7 @@ func (s *Saved) Head(t *task.Task) (*task.Task, error) {
 	if own := s.task(t.Name); own != nil {
 		return own, s.fits(t, own)
 	}
-	if t.Family != task.Classification {
+	if t.Family != task.Classification && t.Family != task.Regression {
 		for _, own := range s.Tasks {
 			if own.Family == t.Family {
 				return own, nil
@@ -305,6 +317,8 @@ func (t *Trainer) KeepHeads(s *Saved) (kept []string, err error) {
 		switch tk.Family {
 		case task.Classification:
 			pairs = append(pairs, pair{mine.Classifiers[tk.Name], its.Classifiers[own.Name]})
+		case task.Regression: // not its scale, which is that of the training scores
+			pairs = append(pairs, pair{mine.Regressors[tk.Name].Head, its.Regressors[own.Name].Head})
 		case task.Commonsense:
 			pairs = append(pairs, pair{mine.Ranking, its.Ranking})
 		case task.MRC:

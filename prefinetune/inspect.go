@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/muppet-go/muppet/prefinetune/task"
@@ -100,6 +101,8 @@ func wanted(t *task.Task, ex task.Example) string {
 	switch t.Family {
 	case task.Classification:
 		return t.Labels[ex.Label]
+	case task.Regression:
+		return strconv.FormatFloat(ex.Score, 'g', -1, 64)
 	case task.Commonsense:
 		return fmt.Sprintf("%d: %s", ex.Answer, ex.Choices[ex.Answer])
 	case task.MRC:

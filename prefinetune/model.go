@@ -10,13 +10,14 @@ import (
 )
 
 // Model is an encoder, or BART's encoder and decoder, with the heads of a set of tasks: one
-// for each classification task, one shared by all ranking tasks, one shared by all span
+// for each classification and each regression, one shared by all ranking tasks, one shared by all span
 // tasks.
 type Model struct {
 	Encoder     *transformer.Encoder                       `name:"roberta"` // RoBERTa's and BERT's, else nil
 	Bart        *transformer.Bart                          `name:"model"`   // BART, else nil
 	LM          *transformer.LMHead                        `name:""`        // BART's, if it has to write or its checkpoint could
 	Classifiers map[string]*transformer.ClassificationHead `name:"classifiers"`
+	Regressors  map[string]*RegressionHead                 `name:"regressors"`
 	Ranking     *transformer.ClassificationHead            `name:"ranking"`
 	Span        *transformer.SpanHead                      `name:"span"`
 
@@ -32,7 +33,7 @@ type Model struct {
 // NewModel returns m, whose weights it shares and whose own head it leaves out, with
 // fresh heads for the tasks. It panics for a summarisation without BART.
 func NewModel(m *transformer.Model, tasks []*task.Task, key device.Key) *Model {
-	model := &Model{Encoder: m.Encoder, Bart: m.Bart, LM: m.LM, Classifiers: map[string]*transformer.ClassificationHead{}}
+	model := &Model{Encoder: m.Encoder, Bart: m.Bart, LM: m.LM, Classifiers: map[string]*transformer.ClassificationHead{}, Regressors: map[string]*RegressionHead{}}
 	writes := slices.ContainsFunc(tasks, func(t *task.Task) bool { return t.Family == task.Summarisation })
 	switch {
 	case m.LM != nil:
@@ -51,6 +52,8 @@ func NewModel(m *transformer.Model, tasks []*task.Task, key device.Key) *Model {
 		switch t.Family {
 		case task.Classification:
 			model.Classifiers[t.Name] = transformer.NewClassificationHead(c, len(t.Labels), key.Fold("classifier").Fold(t.Name))
+		case task.Regression:
+			model.Regressors[t.Name] = newRegressionHead(c, key.Fold("regressor").Fold(t.Name))
 		case task.Commonsense:
 			if model.Ranking == nil {
 				model.Ranking = transformer.NewClassificationHead(c, 1, key.Fold("ranking"))

@@ -98,6 +98,13 @@ func measures(t *task.Task, examples []task.Example, predictions []Prediction) [
 			m = append(m, Measure{Name: "f1", Value: metrics.F1(want, got, 1)})
 		}
 		return m
+	case task.Regression:
+		want := make([]float64, len(examples))
+		for i, e := range examples {
+			want[i] = e.Score
+		}
+		got := answers(t.Family, predictions).Value
+		return []Measure{{Name: "pearson", Value: metrics.Pearson(want, got)}, {Name: "spearman", Value: metrics.Spearman(want, got)}}
 	case task.MRC:
 		gold := func(i int) (texts []string) {
 			for _, a := range examples[i].Answers {
@@ -122,13 +129,14 @@ func measures(t *task.Task, examples []task.Example, predictions []Prediction) [
 // inputs are the fields of an example that a model is given, by family.
 var inputs = map[task.Family][]string{
 	task.Classification: {"text", "text2"},
+	task.Regression:     {"text", "text2"},
 	task.Commonsense:    {"context", "choices"},
 	task.MRC:            {"question", "passage"},
 	task.Summarisation:  {"source"},
 }
 
 // unread are fields of examples that may be there, and are not looked at.
-var unread = []string{"label", "answer", "answers", "target"}
+var unread = []string{"label", "score", "answer", "answers", "target"}
 
 // ParseInput reads an example of a task from a JSON object with the fields of the family's
 // schema (package task), of which text2 may be left out. What the model is to find out may be

@@ -45,7 +45,7 @@ func (m *Model) uncertain(tasks []*task.Task, p *packed, each *autograd.Tensor) 
 			present = append(present, each.Scope().Of(m.LogVariances[tasks[index].Name]))
 		}
 		of[i], scaled[i] = slot[index], float64(p.weights[i])
-		if p.lengths[i] > 1 {
+		if p.divisor(i) > 0 {
 			counted[i] = float64(p.part[i])
 		}
 	}

@@ -127,6 +127,7 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t.lr = optim.PolynomialDecay{Peak: cfg.LR, WarmUp: cfg.WarmUp, Total: cfg.Steps + 1}
 	t.shares = t.sampler.shares(weights)
 	t.model = NewModel(m, tasks, t.key.Fold("heads"))
+	t.standardise()
 	t.model.smoothing = cfg.LabelSmoothing
 	t.model.spectral = cfg.R3F.SpectralNorm
 	switch cfg.Scaling {

@@ -82,11 +82,15 @@ func TestUniformPredictionsCostOne(t *testing.T) {
 	}
 }
 
+func fill(p *autograd.Tensor, value float64) {
+	autograd.Mutate(func(dst ...device.Slice) { p.Device().Fill(dst[0], value) }, p)
+}
+
 func uniformCost(t *testing.T, tr *Trainer) {
 	m := tr.model
 	zero := func(params ...*autograd.Tensor) {
 		for _, p := range params {
-			autograd.Mutate(func(dst ...device.Slice) { p.Device().Fill(dst[0], 0) }, p)
+			fill(p, 0)
 		}
 	}
 	for _, h := range m.Classifiers {

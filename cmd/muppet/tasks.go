@@ -231,7 +231,7 @@ func printInspection(w io.Writer, t *task.Task, split string, in *prefinetune.In
 
 // wanted names what an example asks for.
 var wanted = map[task.Family]string{
-	task.Classification: "label", task.Commonsense: "answer", task.MRC: "answers", task.Summarisation: "target",
+	task.Classification: "label", task.Regression: "score", task.Commonsense: "answer", task.MRC: "answers", task.Summarisation: "target",
 }
 
 // maxBadShown is how many bad records of a split are shown.

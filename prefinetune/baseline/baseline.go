@@ -16,6 +16,7 @@ import (
 // Majority predicts
 //
 //	classification  the most frequent label of train
+//	regression      the mean score of train
 //	commonsense     the most frequent answer's index among the training examples
 //	                with as many candidates
 //	mrc             the first n words of the passage, n the most frequent length
@@ -35,6 +36,14 @@ func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
 		label := mode(count, 0)
 		for range dev {
 			p.Index = append(p.Index, label)
+		}
+	case task.Regression:
+		mean := 0.0
+		for i, e := range train {
+			mean += (e.Score - mean) / float64(i+1)
+		}
+		for range dev {
+			p.Value = append(p.Value, mean)
 		}
 	case task.Commonsense:
 		count := map[int]map[int]int{} // by number of candidates
@@ -68,6 +77,7 @@ func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
 //
 //	classification  by multinomial logistic regression on the unigrams and bigrams
 //	                of each text, and on how many words of the second are in the first
+//	regression      by ridge regression on the same
 //	commonsense     by conditional logistic regression (McFadden, 1974) on the
 //	                unigrams and bigrams of each candidate and on how many of its
 //	                words are in the context
@@ -97,7 +107,7 @@ func BagOfWords(t *task.Task, train, dev []task.Example) metrics.Predictions {
 		}
 		return p
 	}
-	if t.Family != task.Classification && t.Family != task.Commonsense {
+	if t.Family != task.Classification && t.Family != task.Regression && t.Family != task.Commonsense {
 		panic("baseline: BagOfWords of family " + string(t.Family))
 	}
 	v := &vocabulary{index: map[string]int{}, classes: 1}
@@ -108,6 +118,9 @@ func BagOfWords(t *task.Task, train, dev []task.Example) metrics.Predictions {
 	step := max(1, (len(train)+mostRows-1)/mostRows)
 	for i := 0; i < len(train); i += step {
 		rows = append(rows, v.row(t, train[i], true))
+	}
+	if t.Family == task.Regression {
+		return ridge(t, v, rows, train, step, dev)
 	}
 	m := fit(rows, len(v.index)*v.classes)
 	p := metrics.Predictions{Index: make([]int, len(dev))}

@@ -25,7 +25,7 @@ type vocabulary struct {
 }
 
 func (v *vocabulary) row(t *task.Task, e task.Example, learn bool) row {
-	if t.Family == task.Classification {
+	if t.Family == task.Classification || t.Family == task.Regression {
 		names := append(grams("1 ", words(e.Text)), "bias")
 		if e.Text2 != "" {
 			second := words(e.Text2)

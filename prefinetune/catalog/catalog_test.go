@@ -36,6 +36,7 @@ var counts = map[string][2]int{
 	"RTE_SuperGLUE":             {2000, 277},
 	"ReCoRD":                    {32, 32},
 	"SICK_NLI":                  {2000, 500},
+	"SICK_R":                    {2000, 500},
 	"SQuAD_XQuAD-en":            {991, 199},
 	"SST-2":                     {2000, 500},
 	"SST-5":                     {2000, 500},
@@ -135,6 +136,10 @@ func checkVariety(t *testing.T, tk *task.Task, split string, examples []task.Exa
 		}
 		if len(seen) != len(examples[0].Choices) {
 			t.Errorf("%s: %d of %d choices are ever right", split, len(seen), len(examples[0].Choices))
+		}
+	case task.Regression:
+		for _, e := range examples {
+			seen[int(10*e.Score)]++
 		}
 	case task.MRC:
 		for _, e := range examples {

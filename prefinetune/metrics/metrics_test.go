@@ -77,8 +77,11 @@ func TestPanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"lengths": func() { Accuracy([]int{1}, nil) },
 		"score":   func() { Score(&task.Task{Metric: "accuracy"}, one, Predictions{}) },
-		"texts":   func() { Score(&task.Task{Metric: "em_f1"}, one, Predictions{}) },
-		"metric":  func() { Score(&task.Task{Metric: "taste"}, one, Predictions{Index: []int{1}}) },
+		"values": func() {
+			Score(&task.Task{Family: task.Regression, Metric: "pearson"}, one, Predictions{Index: []int{1}})
+		},
+		"texts":  func() { Score(&task.Task{Metric: "em_f1"}, one, Predictions{}) },
+		"metric": func() { Score(&task.Task{Metric: "taste"}, one, Predictions{Index: []int{1}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -129,6 +132,15 @@ func TestScoreValues(t *testing.T) {
 	}
 	if v, _ := Score(&task.Task{Family: task.Classification, Metric: "f1"}, examples, p); v != 1 {
 		t.Errorf("f1 of class 1: %v", v)
+	}
+	scored := []task.Example{{Score: 1}, {Score: 2}, {Score: 4}, {Score: 3}, {Score: 5}}
+	near3 := func(a, b float64) bool { return math.Abs(a-b) < 1e-3 }
+	guess := Predictions{Value: []float64{1, 3, 4, 2, 9}}
+	for metric, want := range map[string][2]float64{"pearson": {0.863, 0.180}, "spearman": {0.9, 0.159}, "pearson_spearman": {0.882, 0.170}} {
+		v, se := Score(&task.Task{Family: task.Regression, Metric: metric}, scored, guess)
+		if !near3(v, want[0]) || !near3(se, want[1]) {
+			t.Errorf("%s: %v ± %v, want %v", metric, v, se, want)
+		}
 	}
 	read := []task.Example{{Answers: []task.Answer{{Text: "cat"}, {Text: "white cat"}}}}
 	if v, _ := Score(&task.Task{Family: task.MRC, Metric: "em_f1"}, read, Predictions{Text: []string{"a big white cat"}}); !near(v, 0.4) {

@@ -136,6 +136,10 @@ func (t *Task) examples(record any, where string, labels map[string]int) ([]Exam
 			e.Text = f.text("text")
 			e.Text2 = f.optionalText("text2")
 			e.Label = f.label("label", labels)
+		case Regression:
+			e.Text = f.text("text")
+			e.Text2 = f.optionalText("text2")
+			e.Score = f.number("score", t.Range)
 		case Commonsense:
 			e.Context = f.text("context")
 			e.Choices = f.texts("choices")
@@ -294,6 +298,24 @@ func (o *object) integer(v any, what string, limit int) int {
 		return 0
 	}
 	return n
+}
+
+// number returns a number of a range.
+func (o *object) number(key string, ends [2]float64) float64 {
+	var x float64
+	switch v := o.take(key).(type) {
+	case int:
+		x = float64(v)
+	case float64:
+		x = v
+	default:
+		o.fail("%s: must be a number, not %s", key, preview(v))
+		return 0
+	}
+	if !(x >= ends[0] && x <= ends[1]) { // NaN is not
+		o.fail("%s: %g is not in the range of %g to %g", key, x, ends[0], ends[1])
+	}
+	return x
 }
 
 func (o *object) index(key string, limit int) int { return o.integer(o.take(key), key, limit) }

@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -23,13 +25,14 @@ type spec struct {
 }
 
 var (
-	families = []string{string(Classification), string(Commonsense), string(MRC), string(Summarisation)}
+	families = []string{string(Classification), string(Regression), string(Commonsense), string(MRC), string(Summarisation)}
 	formats  = []string{"tsv", "csv", "json", "jsonl", "text", "parquet"}
 	tables   = []string{"tsv", "csv"} // the formats with columns
 
 	// The metrics that can speak for a family; the first is the default.
 	metrics = map[Family][]string{
 		Classification: {"accuracy", "f1", "matthews"},
+		Regression:     {"pearson_spearman", "pearson", "spearman"},
 		Commonsense:    {"accuracy"},
 		MRC:            {"em_f1"},
 		Summarisation:  {"rouge"},
@@ -101,6 +104,10 @@ func (f *fields) task(body ast.Node, dataDir string) *Task {
 		f.fail(body, "labels: classification needs them, and no other family has them")
 	} else if len(t.Labels) == 1 {
 		f.fail(body, "labels: one label leaves nothing to classify")
+	}
+	t.Range = f.interval("range")
+	if (t.Range != [2]float64{}) != (t.Family == Regression) {
+		f.fail(body, "range: regression needs one, and no other family has one")
 	}
 	if allowed := metrics[t.Family]; allowed != nil {
 		t.Metric = f.oneOf("metric", allowed, allowed[0])
@@ -330,6 +337,27 @@ func (f *fields) list(key string) []string {
 		seen[values[i]] = true
 	}
 	return values
+}
+
+// interval takes a list of two numbers, the lower first.
+func (f *fields) interval(key string) (ends [2]float64) {
+	n := f.entries[key]
+	values := f.list(key)
+	if n == nil {
+		return ends
+	}
+	for i, v := range values {
+		x, err := strconv.ParseFloat(v, 64)
+		if err != nil || math.IsInf(x, 0) || math.IsNaN(x) || len(values) != 2 {
+			f.fail(n.Value, "%s: must be a list of two numbers, such as [0, 5]", key)
+			return ends
+		}
+		ends[i] = x
+	}
+	if ends[0] >= ends[1] {
+		f.fail(n.Value, "%s: %g must be less than %g", key, ends[0], ends[1])
+	}
+	return ends
 }
 
 // A named is one text, under the name "", or several under names of their own.

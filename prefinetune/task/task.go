@@ -2,26 +2,30 @@
 //
 // A dataset is described by a YAML file and needs no code: where its files lie,
 // how they are written (TSV, CSV, JSON, JSON lines, Parquet, plain or parallel text), and
-// one jq expression that maps a record to one or more examples of one of four
+// one jq expression that maps a record to one or more examples of one of five
 // schemas, one schema a family:
 //
 //	classification  {text, text2?, label}
+//	regression      {text, text2?, score}
 //	commonsense     {context, choices, answer}
 //	mrc             {question, passage, answers: [{text, start}]}
 //	summarisation   {source, target}
 //
-// Text is not blank, a label is one of the declared ones, an answer is an index
+// Text is not blank, a label is one of the declared ones, a score a number in the declared
+// range, an answer is an index
 // into choices, and an answer's start counts code points of the passage, as jq
 // and SQuAD do. Anything else is an error that names file, line and field.
 //
 // # Task files
 //
 //	name         the task's name
-//	family       classification, commonsense, mrc or summarisation
+//	family       classification, regression, commonsense, mrc or summarisation
 //	description  what is asked, in a sentence (optional)
 //	source       where the dataset comes from
 //	labels       classification alone: the classes, in the order of the head's outputs
-//	metric       accuracy, f1 (of the second of two labels) or matthews; the other
+//	range        regression alone: the lowest and the highest score, such as [0, 5]
+//	metric       accuracy, f1 (of the second of two labels) or matthews; of a regression
+//	             pearson_spearman (the mean of both), pearson or spearman; the other
 //	             families have one metric each: accuracy, em_f1, rouge (optional)
 //	default      false leaves the task out of the mix unless asked for (optional)
 //	why          the reason for that
@@ -50,9 +54,10 @@ package task
 // A Family says what a task's examples look like and which loss they train.
 type Family string
 
-// The four families of the MUPPET paper.
+// The four families of the MUPPET paper, and regression, which it counts as classification.
 const (
 	Classification Family = "classification" // choose one of the task's labels
+	Regression     Family = "regression"     // predict a number
 	Commonsense    Family = "commonsense"    // rank the candidates of an example
 	MRC            Family = "mrc"            // find the answer's span in a passage
 	Summarisation  Family = "summarisation"  // generate the target text
@@ -64,13 +69,14 @@ type Task struct {
 	Name        string
 	Family      Family
 	Description string
-	Source      string   // where the dataset comes from: a paper or an address
-	Labels      []string // classification: the classes, in the order of the head's outputs
-	Metric      string   // the metric that speaks for the task: accuracy, f1, matthews, em_f1, rouge
-	Default     bool     // part of the mix unless asked otherwise
-	Why         string   // for a task left out of the default mix: the reason
-	Path        string   // the YAML file, for messages; empty for a generated task
-	SHA256      string   // of that file's content
+	Source      string     // where the dataset comes from: a paper or an address
+	Labels      []string   // classification: the classes, in the order of the head's outputs
+	Range       [2]float64 // regression: the lowest and the highest score
+	Metric      string     // the metric that speaks for the task: accuracy, f1, matthews, pearson_spearman, em_f1, rouge, …
+	Default     bool       // part of the mix unless asked otherwise
+	Why         string     // for a task left out of the default mix: the reason
+	Path        string     // the YAML file, for messages; empty for a generated task
+	SHA256      string     // of that file's content
 
 	// Examples holds a generated task's splits. Where it is set nothing is read from disk.
 	Examples map[string][]Example
@@ -81,9 +87,10 @@ type Task struct {
 // An Example is one thing to learn from, still as text. Which fields are set
 // depends on the task's family. Text is valid UTF-8.
 type Example struct {
-	// Classification.
-	Text, Text2 string // Text2 is empty for single texts
-	Label       int    // index into the task's Labels
+	// Classification and regression.
+	Text, Text2 string  // Text2 is empty for single texts
+	Label       int     // index into the task's Labels
+	Score       float64 // of a regression
 
 	// Commonsense: Choices are ranked as continuations of (answers to) Context.
 	Context string

@@ -135,6 +135,14 @@ func TestBadTaskFiles(t *testing.T) {
 		{"two documents", taskFile + "---\n" + taskFile, []string{"t.yaml", "one YAML mapping"}},
 		{"not UTF-8", "name: \xff\n", []string{"t.yaml", "UTF-8"}},
 		{"unknown field", edit("", "colour: red\n"), []string{"t.yaml:8: unknown field colour"}},
+		{"regression without a range", edit("family", "family: regression\n", "labels", ""), []string{"t.yaml:1: range: regression needs one"}},
+		{"range of another family", edit("", "range: [0, 5]\n"), []string{"t.yaml:1: range: regression needs one, and no other"}},
+		{"range of one", edit("family", "family: regression\n", "labels", "range: [3]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
+		{"range of words", edit("family", "family: regression\n", "labels", "range: [low, high]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
+		{"endless range", edit("family", "family: regression\n", "labels", "range: [0, inf]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
+		{"range upside down", edit("family", "family: regression\n", "labels", "range: [5, 0.5]\n"), []string{"t.yaml:4: range: 5 must be less than 0.5"}},
+		{"labels of a regression", edit("family", "family: regression\n", "", "range: [0, 5]\n"), []string{"t.yaml:1: labels: classification needs them"}},
+		{"metric of another family", edit("", "metric: pearson\n"), []string{"t.yaml:8: metric: \"pearson\" is none of accuracy"}},
 		{"missing field", edit("source", ""), []string{"t.yaml:1: missing field source"}},
 		{"empty field", edit("source", "source: ''\n"), []string{"t.yaml:3: source: is empty"}},
 		{"null field", edit("source", "source:\n"), []string{"t.yaml:3: source: must be plain text"}},
@@ -248,6 +256,9 @@ func schemaFile(family string) string {
 	if family == "classification" {
 		labels = "labels: [no, yes]\n"
 	}
+	if family == "regression" {
+		labels = "range: [0, 5]\n"
+	}
 	return edit("family", "family: "+family+"\n", "labels", labels, "format", "format: jsonl\n", "example", "example: .\n")
 }
 
@@ -265,6 +276,12 @@ func TestBadExamples(t *testing.T) {
 		{"classification", `{"text": "a", "label": null}`, "label: must be one of the labels, not null"},
 		{"classification", `{"text": "a", "label": ["no"]}`, "label: must be one of the labels, not ["},
 		{"classification", `{"text": "a", "label": "no", "txet2": "b"}`, "unknown field txet2"},
+		{"regression", `{"text": "a"}`, "missing field score"},
+		{"regression", `{"text": "a", "score": "2"}`, `score: must be a number, not "2"`},
+		{"regression", `{"text": "a", "score": null}`, "score: must be a number, not null"},
+		{"regression", `{"text": "a", "score": 5.5}`, "score: 5.5 is not in the range of 0 to 5"},
+		{"regression", `{"text": "a", "score": -1}`, "score: -1 is not in the range"},
+		{"regression", `{"text": "a", "score": 2, "label": "yes"}`, "unknown field label"},
 		{"commonsense", `{"context": "a", "choices": [], "answer": 0}`, "choices: is empty"},
 		{"commonsense", `{"context": "a", "choices": "xy", "answer": 0}`, "choices: must be an array"},
 		{"commonsense", `{"context": "a", "choices": ["x", ""], "answer": 0}`, "choices[1]: is empty"},
