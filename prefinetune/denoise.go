@@ -141,6 +141,7 @@ type noised struct {
 	positions []int32            // rows of the tokens to be restored; all, if they are BART's
 	whole     *transformer.Batch // BART: what the decoder writes
 	targets   []int32            // tokens to be restored
+	tokens    int                // of the texts
 }
 
 func (n noiser) noised(examples []*example, key device.Key) *noised {
@@ -149,6 +150,7 @@ func (n noiser) noised(examples []*example, key device.Key) *noised {
 	at := 0
 	for i, e := range examples {
 		ids := e.sequences[0].IDs
+		b.tokens += e.tokens()
 		k := key.FoldInt(i)
 		r := rand.NewPCG(k.Lo, k.Hi)
 		if n.span > 0 {

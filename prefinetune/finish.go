@@ -22,13 +22,14 @@ type Result struct {
 	Steps      int            // made, fewer than asked for if Config.Patience ended the run
 	WeightsOf  int            // step that the model's weights are of: the last, or with Config.KeepBest the best
 	Elapsed    time.Duration  // of this call
+	Waited     time.Duration  // of that, for batches that were not ready
 	Paths      []string       // what was written
 	Report     *report.Report
 }
 
 // finish evaluates the model and writes model and report.
 func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, error) {
-	r := &Result{Sampled: t.Sampled, Choiceless: t.Choiceless, Skipped: t.Skipped, Steps: t.step, Elapsed: elapsed}
+	r := &Result{Sampled: t.Sampled, Choiceless: t.Choiceless, Skipped: t.Skipped, Steps: t.step, Elapsed: elapsed, Waited: t.ahead.waited}
 	var err error
 	if r.WeightsOf, err = t.restoreBest(); err != nil {
 		return nil, fmt.Errorf("prefinetune: best weights: %w", err)
@@ -153,6 +154,7 @@ func (t *Trainer) report(r *Result) *report.Report {
 	setting("seed", "%d", c.Seed)
 	m := thisMachine()
 	setting("machine", "%s, device %s, %s kernels", m.Arch, m.Device, m.SIMD)
+	setting("waiting for data", "%v of %v", r.Waited.Round(time.Millisecond), r.Elapsed.Round(time.Second))
 	if r.Choiceless > 0 {
 		setting("nothing to choose", "%d sampled examples had one candidate or position and cost 0", r.Choiceless)
 	}

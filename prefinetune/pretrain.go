@@ -137,6 +137,7 @@ type pretrainer struct {
 	opt     *optim.Optimizer
 	lr      optim.PolynomialDecay
 	sampler *sampler
+	ahead   *ahead[[]*noised]
 	key     device.Key
 	scope   *autograd.Scope
 	grads   *autograd.Gradients
@@ -174,6 +175,12 @@ func newPretrainer(m *transformer.Model, texts []string, cfg PretrainConfig) (*p
 	}
 	p.model = languageModel(m, p.key.Fold("head"))
 	p.sampler = newSampler(p.train, 1, nil, Config{Batches: heterogeneous, TokensPerBatch: cfg.TokensPerBatch, Accumulate: cfg.Accumulate}, p.key.Fold("order"))
+	p.ahead = newAhead(p.sampler, func(step int, examples [][]*example) (batches []*noised) {
+		for i, picked := range examples {
+			batches = append(batches, p.noise.noised(picked, p.key.Fold("noise").FoldInt(step).FoldInt(i)))
+		}
+		return batches
+	})
 	p.opt = optim.NewAdamW(nn.Parameters(p.model), optim.AdamWConfig{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, EpsHat: true, WeightDecay: cfg.WeightDecay})
 	p.opt.ClipNorm = cfg.ClipNorm
 	return p, nil
@@ -204,6 +211,7 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 	if p.step == 0 {
 		p.before = p.perplexity()
 	}
+	defer p.ahead.rest()
 	began, tokens, first := time.Now(), 0, p.step
 	for p.step < p.cfg.Steps {
 		if ctx.Err() != nil {
@@ -252,14 +260,10 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 func (p *pretrainer) trainStep() (*pretrainLine, error) {
 	p.step++
 	line := &pretrainLine{Step: p.step, LR: p.lr.At(p.step)}
-	var batches []*noised
-	for i, picked := range p.sampler.update() {
-		b := p.noise.noised(picked, p.key.Fold("noise").FoldInt(p.step).FoldInt(i))
-		for _, e := range picked {
-			line.Tokens += e.tokens()
-		}
+	batches := p.ahead.next(p.step, p.step == p.cfg.Steps)
+	for _, b := range batches {
+		line.Tokens += b.tokens
 		line.Predicted += len(b.targets)
-		batches = append(batches, b)
 	}
 	err := autograd.Try(func() {
 		for i, b := range batches {

@@ -74,7 +74,7 @@ type pretrainState struct {
 }
 
 func (p *pretrainer) save() error {
-	s := pretrainState{Sampler: p.sampler.Cursor}
+	s := pretrainState{Sampler: p.ahead.at}
 	if !math.IsNaN(p.before) {
 		s.Before = &p.before
 	}
@@ -99,7 +99,7 @@ func (p *pretrainer) restore() error {
 		if s.Before != nil {
 			p.before = *s.Before
 		}
-		p.sampler.seek(s.Sampler)
+		p.ahead.seek(s.Sampler)
 	}
 	return err
 }

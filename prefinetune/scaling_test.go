@@ -182,6 +182,7 @@ func metricLines(t *testing.T, out string) []string {
 			t.Fatal(err)
 		}
 		delete(v, "tokens_per_second")
+		delete(v, "wait_ms")
 		if eval, ok := v["eval"].(map[string]any); ok {
 			delete(eval, "seconds")
 		}

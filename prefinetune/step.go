@@ -20,6 +20,7 @@ type stepLine struct {
 	Examples        int                 `json:"examples"`
 	Tokens          int                 `json:"tokens"`
 	TokensPerSecond float64             `json:"tokens_per_second"`
+	WaitMS          float64             `json:"wait_ms"` // milliseconds without work, until its batches were ready
 	Tasks           map[string]taskLine `json:"tasks"`
 	Cosines         *cosines            `json:"cosines,omitempty"` // see Config.CosinesEvery
 	Skipped         []string            `json:"skipped,omitempty"` // what was not finite; then there was no update and no loss
@@ -41,18 +42,21 @@ const mostSkipped = 10
 // trainStep makes one update.
 func (t *Trainer) trainStep() (*stepLine, error) {
 	t.step++
-	examples := t.sampler.update()
-	var batches []*packed
-	for _, picked := range examples {
-		batches = append(batches, t.model.pack(t.tasks, picked, (*example).training))
-	}
+	waited := t.ahead.waited
+	batches := t.ahead.next(t.step, t.step >= t.cfg.Steps)
+	waited = t.ahead.waited - waited
 	t.cfg.weigh(t.tasks, batches...)
 	if t.cfg.Scaling == gradNorm {
 		t.Balance.weigh(batches)
 	}
 	u := newUpdate(t)
+	u.line.WaitMS = float64(waited.Microseconds()) / 1000
 	err := autograd.Try(func() {
 		if n := t.cfg.CosinesEvery; n > 0 && t.step%n == 0 {
+			var examples [][]*example
+			for _, p := range batches {
+				examples = append(examples, p.examples)
+			}
 			u.line.Cosines = t.cosines(examples, gradientMemory)
 		}
 		for i, p := range batches {
@@ -201,7 +205,7 @@ func (u *update) notFinite() (*stepLine, error) {
 		u.Skipped++
 		u.SkippedInRow++
 		if u.SkippedInRow <= mostSkipped {
-			return &stepLine{Step: u.step, LR: u.line.LR, Examples: u.line.Examples, Tokens: u.line.Tokens, Skipped: what}, nil
+			return &stepLine{Step: u.step, LR: u.line.LR, Examples: u.line.Examples, Tokens: u.line.Tokens, WaitMS: u.line.WaitMS, Skipped: what}, nil
 		}
 		what = append(what, fmt.Sprintf("%d steps in a row were skipped", u.SkippedInRow))
 	}

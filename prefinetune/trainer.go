@@ -33,6 +33,7 @@ type Trainer struct {
 	opt     *optim.Optimizer
 	lr      optim.PolynomialDecay
 	sampler *sampler
+	ahead   *ahead[[]*packed]
 	shares  []float64 // of the examples, asked for of each task
 	key     device.Key
 	scope   *autograd.Scope
@@ -130,6 +131,12 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t.standardise()
 	t.model.smoothing = cfg.LabelSmoothing
 	t.model.spectral = cfg.R3F.SpectralNorm
+	t.ahead = newAhead(t.sampler, func(_ int, examples [][]*example) (batches []*packed) {
+		for _, picked := range examples {
+			batches = append(batches, t.model.pack(t.tasks, picked, (*example).training))
+		}
+		return batches
+	})
 	switch cfg.Scaling {
 	case uncertainty:
 		t.model.LogVariances = newLogVariances(tasks)
@@ -169,6 +176,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		}
 		defer t.folder.close()
 	}
+	defer t.ahead.rest()
 	began, tokens, first := time.Now(), 0, t.step
 	var evaluating time.Duration // no time for tokens
 	for {
@@ -239,7 +247,7 @@ type runState struct {
 
 // save writes a checkpoint.
 func (t *Trainer) save() error {
-	return t.folder.save(t.step, t.model, t.opt, runState{t.sampler.Cursor, t.tally})
+	return t.folder.save(t.step, t.model, t.opt, runState{t.ahead.at, t.tally})
 }
 
 // restore goes back to the newest checkpoint, if there is one.
@@ -257,7 +265,7 @@ func (t *Trainer) restore() error {
 	})
 	if found {
 		t.step, t.tally = step, s.tally
-		t.sampler.seek(s.Sampler)
+		t.ahead.seek(s.Sampler)
 		if t.impatient() {
 			t.cfg.Warn(fmt.Sprintf("the run had stopped early, at step %d: nothing left to train", t.step))
 		}

@@ -170,7 +170,8 @@ func printOverlaps(w io.Writer, overlaps []task.Overlap) {
 
 // printScores shows every task's dev score beside the baselines'.
 func printScores(w io.Writer, r *prefinetune.Result) {
-	fmt.Fprintf(w, "\nScores after %d steps (%s in this call, %s tokens/s in training)\n", r.Steps, r.Elapsed.Round(time.Second), lately("%.0f", []report.Curve{r.Report.Speed}, 0))
+	fmt.Fprintf(w, "\nScores after %d steps (%s in this call, %s tokens/s in training, %s of waiting for data)\n",
+		r.Steps, r.Elapsed.Round(time.Second), lately("%.0f", []report.Curve{r.Report.Speed}, 0), r.Waited.Round(time.Millisecond))
 	t := table{left: map[int]bool{0: true, 1: true, 8: true, 14: true}}
 	t.row("task", "family", "seen", "asked", "realised", "epochs", "loss", "gradient", "metric", "dev", "majority", "bag of words", "ours", "± s.e.", "")
 	beaten := 0
