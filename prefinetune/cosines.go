@@ -16,8 +16,8 @@ type cosines struct {
 	Matrix [][]float64 `json:"matrix"`
 }
 
-// gradientMemory bounds, in bytes, the gradients that are held at a time to be compared; two
-// are always held.
+// gradientMemory bounds, in bytes, the gradients that are held at a time to be compared. Four may
+// be in any case: as many as weights, gradient and Adam's moments take in training.
 const gradientMemory = 1 << 30
 
 // cosines measures the gradients of the tasks in an update: of each task's own loss, as
@@ -53,7 +53,7 @@ func (t *Trainer) cosines(batches [][]*example, memory int) *cosines {
 	for i := range gram {
 		gram[i] = make([]float64, n)
 	}
-	block := make([]*autograd.Gradients, min(n, max(1, memory/bytes-1)))
+	block := make([]*autograd.Gradients, min(n, max(4, memory/bytes)-1))
 	for k := range block {
 		block[k] = autograd.NewGradients()
 	}

@@ -32,16 +32,16 @@ func overwrite(to, from *transformer.ClassificationHead, swap bool) {
 	}
 }
 
-// planted is a trainer of four tasks with one example each: a task, its twin, its opposite (the
-// same, with the rows of the head's last layer swapped), and another.
+// planted is a trainer of tasks with one example each: a task, its twin, its opposite (the same,
+// with the rows of the head's last layer swapped), and others.
 func planted(t *testing.T) *Trainer {
 	t.Helper()
 	m, _, cfg := small(t, "")
 	var tasks []*task.Task
-	for _, name := range []string{"task", "twin", "opposite", "other"} {
+	for _, name := range []string{"task", "twin", "opposite", "other", "fifth", "sixth", "seventh", "eighth"} {
 		text := "the brask lives far away"
-		if name == "other" {
-			text = "its keeper is Onnel"
+		if len(tasks) >= 3 {
+			text = "its keeper is " + name
 		}
 		examples := []task.Example{{Text: text, Label: 1, Where: name}}
 		tasks = append(tasks, &task.Task{
@@ -62,7 +62,7 @@ func planted(t *testing.T) *Trainer {
 func TestPlantedCosines(t *testing.T) {
 	tr := planted(t)
 	var want *cosines
-	for _, memory := range []int{1 << 30, 0} { // all gradients are held, or two
+	for _, memory := range []int{1 << 30, 0} { // all gradients are held, or as few as can be
 		c := tr.cosines([][]*example{tr.train[:2], tr.train[2:]}, memory)
 		if want == nil {
 			want = c

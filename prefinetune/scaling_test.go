@@ -250,3 +250,31 @@ func TestLearnedScalingResumes(t *testing.T) {
 		}
 	}
 }
+
+// TestLearnedScalingInBart is on tasks of all four families.
+func TestLearnedScalingInBart(t *testing.T) {
+	for _, scaling := range []string{uncertainty, gradNorm} {
+		tr := newBartTrainer(t, t.TempDir(), func(c *Config) {
+			c.Steps, c.Scaling, c.Mean, c.Accumulate, c.CosinesEvery = 4, scaling, "tasks", 4, 2
+			c.EvaluateEvery, c.EvaluateExamples, c.Aggregate, c.KeepBest = 2, 2, meanGain, true
+		})
+		r, err := tr.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range r.Report.Weight {
+			for k, w := range c.Values {
+				if !(w > 0.5 && w < 2) {
+					t.Errorf("%s: weight %g of %s at step %d", scaling, w, tr.tasks[i].Name, c.Steps[k])
+				}
+			}
+			if n := len(r.Report.TaskScore[i].Values); n != 2 {
+				t.Errorf("%s: %s was evaluated %d times", scaling, tr.tasks[i].Name, n)
+			}
+		}
+		c, last := r.Report.Cosines, len(tr.tasks)-1 // the summaries
+		if c == nil || c.Measurements != 2 || !slices.ContainsFunc(c.Count[last][:last], func(n int) bool { return n > 0 }) {
+			t.Errorf("%s: cosines %+v", scaling, c)
+		}
+	}
+}
