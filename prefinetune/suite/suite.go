@@ -1,20 +1,37 @@
-// Package suite is a small multi-task benchmark that needs no files: eight tasks
-// and two held out, generated from an invented world.
+// Package suite is a small multi-task benchmark that needs no files: two dozen tasks
+// of all families, five held out and two controls, generated from an invented world.
 //
 // The world has forty things with invented names (a brask, a tovel, a morl). Each
 // has a kind, a colour, a size, a habitat and a keeper; each value has one or two
-// words, each relation several phrasings. Nothing about a thing can be guessed
+// words, each relation several phrasings. The habitats lie in regions and along a
+// road, the keepers have trades. Nothing about a thing can be guessed
 // from its name, so a model that knows where the brask lives has learnt it from
 // the examples:
 //
 //	topic       classification  the kind of the thing that a sentence mentions
-//	sentiment   classification  invented adjectives, some of them negated
-//	entailment  classification  does the second sentence follow, given the world?
-//	question    classification  what a question asks for
+//	whose       classification  the keeper of the thing that a sentence mentions
+//	region      classification  where a place is, or the home of a thing
+//	trade       classification  what the keeper that a sentence names does for a living
 //	facts       classification  is the statement true of the world?
-//	home        commonsense     which of the places is the thing's habitat?
+//	entailment  classification  does the second sentence follow, given the world?
+//	paraphrase  classification  do two questions ask for the same?
+//	answers     classification  does the second sentence answer the question?
+//	question    classification  what a question asks for
+//	sentiment   classification  invented adjectives, some of them negated
+//	tense       classification  past, present or future
+//	grammar     classification  is the sentence put together as it should be?
+//	home        commonsense     which of 3 or 4 places is the thing's habitat?
 //	next        commonsense     which of 2 to 5 sentences can come next?
+//	kin         commonsense     which of 3 things is of the same kind?
+//	lender      commonsense     which of 2 to 6 people keeps the thing?
+//	describe    commonsense     which of 4 descriptions fits the thing?
+//	route       commonsense     which place is next on the road?
 //	reading     mrc             a question about a passage of 2 to 4 sentences
+//	naming      mrc             which thing of a passage has the property?
+//	dialogue    mrc             which of the people in a story did it?
+//	gist        summarisation   a report on a thing, in a line
+//	headline    summarisation   what happened in a story, in a line
+//	mood        summarisation   who of two people liked a thing
 //
 // The held-out tasks have few training examples, which name half of the things, and
 // dev examples that name all of them: words alone do not solve them, knowledge of the
@@ -22,10 +39,16 @@
 //
 //	care        classification  what to bring when one sees to a thing, by its kind
 //	packing     classification  what to pack to travel to a thing, by its habitat
+//	thanks      classification  what to give to a thing's keeper, by his or her trade
+//	scenery     commonsense     what one sees at the home of a thing
+//	swap        mrc             who gave what to whom
 //
-// Care should profit from pre-finetuning, since topic asks for the kind of a thing by
-// itself. For packing that is less clear: no classification asks for the habitat; home
-// teaches whether a place that is named fits, facts and entailment whether a statement holds.
+// Care, packing, thanks and scenery need what the tasks above teach of things. Swap needs none of
+// it: only the skill of finding an answer. The controls are held-out tasks that
+// can gain from neither: what would be gained there is chance, or an error in the comparison.
+//
+//	coin        classification  sentences of the world with labels by lot
+//	cipher      classification  strings of digits that have nothing in common with the world
 //
 // Everything is a function of the seed, on every platform and with every version
 // of Go. The world itself does not depend on the seed.
@@ -33,17 +56,15 @@ package suite
 
 import (
 	"fmt"
-	"math/bits"
-	"math/rand/v2"
-	"strings"
+	"slices"
 
 	"github.com/muppet-go/muppet/prefinetune/task"
 )
 
-// Sizes of a held-out task.
+// Sizes of a held-out task and of a control.
 const (
 	heldOutTrain = 64
-	heldOutDev   = 400
+	heldOutDev   = 200
 )
 
 // A recipe generates a task's examples one at a time.
@@ -59,35 +80,39 @@ type recipe struct {
 	draft func(r source, i int) task.Example
 }
 
-var recipes = []recipe{
-	{"topic", task.Classification, "the kind of the thing that a sentence mentions", []string{"creature", "plant", "stone", "tool"}, "accuracy", 480, 160, topic},
-	{"sentiment", task.Classification, "opinions in invented adjectives, some negated", []string{"negative", "positive"}, "accuracy", 480, 160, sentiment},
-	{"entailment", task.Classification, "whether the second sentence follows from the first, given the world", []string{"entailment", "neutral", "contradiction"}, "accuracy", 800, 200, entailment},
-	{"question", task.Classification, "what a question asks for", []string{"kind", "colour", "size", "habitat", "keeper"}, "accuracy", 300, 150, question},
-	{"facts", task.Classification, "whether a statement is true of the world", []string{"false", "true"}, "accuracy", 800, 200, facts},
-	{"home", task.Commonsense, "choose the habitat of a thing", nil, "accuracy", 640, 160, home},
-	{"next", task.Commonsense, "choose the sentence that can come next", nil, "accuracy", 640, 160, next},
-	{"reading", task.MRC, "find the answer to a question in a short passage", nil, "em_f1", 800, 200, reading},
-}
+var recipes = slices.Concat(classification, commonsense, mrc, summarisation)
 
-// Tasks returns the eight tasks with their examples, splits "train" and "dev".
-// No text of a dev split occurs in the train split of its task.
-func Tasks(seed uint64) []*task.Task {
-	tasks := make([]*task.Task, len(recipes))
-	for i, c := range recipes {
+// Tasks returns the tasks to pre-finetune on with their examples, splits "train" and
+// "dev": those of the given families, or all. No text of a dev split occurs in the train split
+// of its task.
+func Tasks(seed uint64, families ...task.Family) []*task.Task {
+	var tasks []*task.Task
+	for _, c := range recipes {
+		if len(families) > 0 && !slices.Contains(families, c.family) {
+			continue
+		}
 		rows := c.rows(newSource(seed, c.name), c.train+c.dev, c.draft, map[string]bool{})
-		tasks[i] = c.task(rows[:c.train], rows[c.train:])
+		tasks = append(tasks, c.task(rows[:c.train], rows[c.train:]))
 	}
 	return tasks
 }
 
-// HeldOut returns the tasks for few-shot fine-tuning, care and packing: a pool of 64
-// training examples each, which name half of the world's things, and 400 dev examples,
+// HeldOut returns the tasks for few-shot fine-tuning: a pool of 64
+// training examples each, which name half of the world's things, and 200 dev examples,
 // which name all of them. They share no text with Tasks of any seed.
-func HeldOut(seed uint64) []*task.Task {
+func HeldOut(seed uint64) []*task.Task { return few(seed, errands) }
+
+// Controls returns two more tasks of the same sizes that nothing in Tasks can help with:
+// coin, whose labels are drawn by lot, and cipher, which is not of this world.
+func Controls(seed uint64) []*task.Task { return few(seed, controls) }
+
+func few(seed uint64, errands []errand) []*task.Task {
 	tasks := make([]*task.Task, len(errands))
 	for i, x := range errands {
-		c := recipe{name: x.name, family: task.Classification, description: x.description, labels: x.bring, metric: "accuracy"}
+		c := recipe{name: x.name, family: x.family, description: x.description, labels: x.labels}
+		if c.metric = "accuracy"; x.family == task.MRC {
+			c.metric = "em_f1"
+		}
 		r, seen := newSource(seed, x.name), map[string]bool{}
 		train := c.rows(r, heldOutTrain, x.among(things[:len(things)/2]), seen)
 		dev := c.rows(r, heldOutDev, x.among(things), seen)
@@ -97,7 +122,7 @@ func HeldOut(seed uint64) []*task.Task {
 }
 
 // Corpus returns plain text of the world, one sentence or passage a string, to
-// train a tokenizer or a masked language model on: true statements and the texts
+// train a tokenizer or a language model on: true statements and the texts
 // of the training rows of Tasks(seed), without what contradicts the world. Nothing
 // in it is a dev text.
 func Corpus(seed uint64) []string {
@@ -115,25 +140,17 @@ func Corpus(seed uint64) []string {
 			corpus = append(corpus, text)
 		}
 	}
-	for _, t := range things {
-		for rel, phrases := range statements {
-			for _, phrase := range phrases {
-				for _, v := range forms[rel][t.is[rel]] {
-					add(fill(phrase, "{e}", t.name, "{v}", v))
-				}
-			}
-		}
+	for _, text := range knowledge() {
+		add(text)
 	}
 	for _, t := range tasks {
 		for _, e := range t.Examples["train"] {
 			switch {
-			case t.Name == "facts" && e.Label == 0: // untrue
+			case t.Name == "facts" && e.Label == 0, t.Name == "grammar" && e.Label == 0: // untrue, or no sentence
 			case t.Family == task.Commonsense:
 				add(e.Context + " " + e.Choices[e.Answer])
-			case t.Family == task.MRC:
-				add(e.Passage)
 			default:
-				add(e.Text)
+				add(key(e))
 			}
 		}
 	}
@@ -161,7 +178,7 @@ func (c recipe) rows(r source, n int, draft func(source, int) task.Example, seen
 }
 
 // key is the text by which examples count as the same, whatever the rest of them.
-func key(e task.Example) string { return e.Text + e.Context + e.Passage } // a family sets one of them
+func key(e task.Example) string { return e.Text + e.Context + e.Passage + e.Source } // a family sets one of them
 
 func (c recipe) task(train, dev []task.Example) *task.Task {
 	splits := map[string][]task.Example{"train": train, "dev": dev}
@@ -174,42 +191,4 @@ func (c recipe) task(train, dev []task.Example) *task.Task {
 		Name: c.name, Family: c.family, Description: c.description, Source: "generated",
 		Labels: c.labels, Metric: c.metric, Default: true, Examples: splits,
 	}
-}
-
-// source draws from PCG, whose stream of words is specified, by arithmetic of our
-// own: the draws of rand.Rand may change between versions of Go.
-type source struct{ *rand.PCG }
-
-// newSource gives every name a stream of its own, so that a change of one task
-// leaves the others as they were.
-func newSource(seed uint64, name string) source {
-	h := uint64(14695981039346656037) // FNV-1a
-	for _, b := range []byte(name) {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
-	return source{rand.NewPCG(seed, h)}
-}
-
-// intn returns a number in [0, n).
-func (r source) intn(n int) int {
-	hi, _ := bits.Mul64(r.Uint64(), uint64(n))
-	return int(hi)
-}
-
-func (r source) pick(list []string) string { return list[r.intn(len(list))] }
-
-// other returns a number in [0, n) that is not not.
-func (r source) other(n, not int) int {
-	return (not + 1 + r.intn(n-1)) % n
-}
-
-func (r source) shuffle(n int, swap func(i, j int)) {
-	for i := n - 1; i > 0; i-- {
-		swap(i, r.intn(i+1))
-	}
-}
-
-// fill replaces the placeholders of a phrase: fill(phrase, "{e}", "brask", …).
-func fill(phrase string, pairs ...string) string {
-	return strings.NewReplacer(pairs...).Replace(phrase)
 }

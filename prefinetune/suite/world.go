@@ -82,6 +82,26 @@ var things = []thing{
 // people act in the sentences; they keep nothing, and nothing about them is known.
 var people = []string{"Anvi", "Borlo", "Cressa", "Dovrin", "Elka", "Farro", "Gwella", "Hobrin", "Ilva", "Yorrek"}
 
+// region[habitat] is the part of the land that a place is in, trade[keeper] what a keeper
+// does for a living, road the places in the order of the road, which is a ring.
+var (
+	regions = []string{"north", "south", "east"}
+	region  = []int{lake: 0, cave: 0, marsh: 1, cliff: 1, hill: 2, forest: 2}
+	trades  = []string{"baker", "weaver", "smith"}
+	trade   = []int{mirra: 0, jundo: 0, tavo: 1, pell: 1, oshel: 2, ketta: 2}
+	road    = []int{lake, hill, cave, marsh, forest, cliff}
+)
+
+// beyond returns the next place on the road.
+func beyond(place int) int {
+	for i, p := range road {
+		if p == place {
+			return road[(i+1)%len(road)]
+		}
+	}
+	panic("suite: a place off the road")
+}
+
 // In every phrase {e} is a thing, {v} a value's word, {p} a person.
 
 // statements[relation] say that {e} has the value {v}.
@@ -152,135 +172,42 @@ var questions = [relations][]string{
 	},
 }
 
-// mentions name {e} in passing; {c}, {s}, {h} and {o} are its colour, size, habitat and keeper.
-var mentions = []string{
-	"{p} told a long story about the {e}.",
-	"{p} saw the {s} {e} near the {h}.",
-	"{p} came home with the {c} {e}.",
-	"{p} asked {o} about the {e}.",
-	"All day {p} was thinking of the {c} {e}.",
-	"Near the {h} {p} came upon the {e}.",
-	"{p} wanted to know more about the {s} {e}.",
-	"{o} showed the {e} to {p} near the {h}.",
-}
-
-// praise holds invented adjectives: forms of opinions, by label.
-var praise = [][]string{
-	{"spurvy", "drennish", "mogglish", "craxic", "urzel", "foblid", "skaddy", "vorpid", "nastric", "grubbic", "plorrid", "dwelchy"},
-	{"velmy", "sorrin", "lubrish", "tamblic", "dulvent", "quildy", "merrish", "hallune", "brightle", "zephic", "joomly", "plenzy"},
-}
-
-// opinions express {a}, or turn it round: then {a} is an adjective of the other label.
-var opinions = []struct {
-	text  string
-	turns bool
-}{
-	{"{p} said that the {e} was {a}.", false},
-	{"What a {a} day near the {h}!", false},
-	{"For {p} the {e} was {a} and {b}.", false},
-	{"At first it was {x}, but in the end the {e} was {a}.", false},
-	{"The story that {p} told about the {e} was so {a}.", false},
-	{"{p} said that the {e} was not {a}.", true},
-	{"The day near the {h} was anything but {a}.", true},
-	{"Nobody would call the {e} {a} or {b}.", true},
-	{"At first it was {x}, but in the end the {e} was not {x}.", true},
-	{"{p} never found the {e} {a}.", true},
-}
-
-// deeds are pairs of ways to say the same; {x} is what was acted on.
-var deeds = [][2]string{
-	{"{p} found {x}.", "{p} came upon {x}."},
-	{"{p} drew {x}.", "{p} made a picture of {x}."},
-	{"{p} bought {x}.", "{p} paid for {x}."},
-	{"{p} lost {x}.", "{p} had {x} no longer."},
-	{"{p} carried {x} home.", "{p} took {x} home."},
-	{"{p} described {x}.", "{p} told us about {x}."},
-	{"{p} waited for {x}.", "{p} sat there hoping for {x}."},
-	{"{p} cleaned {x}.", "{p} washed the dirt off {x}."},
-}
-
-// something[relation] speaks of a thing by a value instead of its name.
-var something = [relations]string{
-	kind:    "a {v}",
-	colour:  "something {v}",
-	size:    "something {v} in size",
-	habitat: "something from the {v}",
-	keeper:  "something of {v}'s",
-}
-
-// scenes come before what happened next; nextly[kind] is what happens to such things.
+// What is said of places {h}, next to them {n} on the road, in a region {g}; of a keeper {o}
+// with a trade {t}.
 var (
-	scenes = []string{
-		"{p} came back to the {e}.",
-		"{p} took a second look at the {c} {e}.",
-		"In the morning {p} went to the {e} near the {h}.",
-		"{o} brought the {s} {e} to {p}.",
-		"{p} had left the {e} alone for a week.",
-		"After the rain {p} found the {c} {e} again.",
-	}
-	nextly = [][]string{
-		creature: {
-			"It yawned and went back to sleep.", "It ran away on quick legs.", "It was feeding its young.",
-			"It growled and showed its teeth.", "It wanted to be fed.", "It had followed the sound of steps.",
-		},
-		plant: {
-			"Its leaves had opened in the sun.", "It had grown a new root.", "It was in flower at last.",
-			"It needed water and better soil.", "Its seeds lay all around.", "Its stem had bent in the wind.",
-		},
-		stone: {
-			"It lay there hard and cold.", "It had cracked in the frost.", "It was too heavy to lift.",
-			"Moss covered its flat side.", "A vein of ore ran through it.", "It had rolled down and broken in two.",
-		},
-		tool: {
-			"Its handle had come loose.", "It had been sharpened for the work.", "It was the right one for the job.",
-			"It was rusty and wanted oil.", "It hung in its place on the workshop wall.", "Its blade needed mending.",
-		},
-	}
+	placed   = []string{"The {h} lies in the {g}.", "In the {g} there is the {h}.", "You reach the {h} when you travel {g}."}
+	adjacent = []string{"The road leads from the {h} to the {n}.", "Beyond the {h} comes the {n}.", "Follow the road past the {h} and you reach the {n}."}
+	working  = []string{"{o} is a {t}.", "{o} works as a {t}.", "Go to {o} if you need a {t}."}
 )
 
-// searches ask for a habitat, places answer.
-var (
-	searches = []string{
-		"{p} wants to find the {e}. Where to go?",
-		"Where would {p} look for the {e}?",
-		"{p} has heard of the {c} {e} and sets out for it.",
-		"Somebody has to bring the {s} {e}. {p} knows the way.",
-		"{o} sends {p} out for the {e}.",
+// knowledge returns all that is true of the world, in every phrasing.
+func knowledge() []string {
+	var all []string
+	for _, t := range things {
+		for rel, phrases := range statements {
+			for _, phrase := range phrases {
+				for _, v := range forms[rel][t.is[rel]] {
+					all = append(all, fill(phrase, "{e}", t.name, "{v}", v))
+				}
+			}
+		}
 	}
-	places = []string{"Near the {v}.", "Around the {v}.", "To the {v}."}
-)
-
-// An errand is a held-out task: what to bring depends on a property of {e} that the
-// phrases do not name.
-type errand struct {
-	name, description string
-	bring             []string
-	rel               int
-	label             []int // index into bring, by value of the property
-	phrases           []string
-}
-
-var errands = []errand{
-	{
-		"care", "what to bring when one sees to a thing", []string{"food", "water", "brush"},
-		kind, []int{creature: 0, plant: 1, stone: 2, tool: 2},
-		[]string{
-			"Tomorrow {p} will spend the day with the {e}.",
-			"{p} sets out to look after the {c} {e}.",
-			"To see to the {e} as one should, {p} has to be prepared.",
-			"{p} and {q} go together and take care of the {s} {e}.",
-			"{o} has left {p} alone with the {e}.",
-		},
-	},
-	{
-		"packing", "what to pack to travel to a thing", []string{"boat", "rope", "lamp"},
-		habitat, []int{lake: 0, marsh: 0, cliff: 1, hill: 1, cave: 2, forest: 2},
-		[]string{
-			"Tomorrow {p} will travel to the home of the {e}.",
-			"{p} packs for a visit to the place of the {c} {e}.",
-			"To study the {e} where it is found, {p} needs to be prepared.",
-			"{p} and {q} set out together for the {s} {e}.",
-			"{o} has asked {p} to bring the {e} back.",
-		},
-	},
+	for place, words := range forms[habitat] {
+		for _, h := range words {
+			for _, phrase := range placed {
+				all = append(all, fill(phrase, "{h}", h, "{g}", regions[region[place]]))
+			}
+			for _, phrase := range adjacent {
+				for _, n := range forms[habitat][beyond(place)] {
+					all = append(all, fill(phrase, "{h}", h, "{n}", n))
+				}
+			}
+		}
+	}
+	for who, names := range forms[keeper] {
+		for _, phrase := range working {
+			all = append(all, fill(phrase, "{o}", names[0], "{t}", trades[trade[who]]))
+		}
+	}
+	return all
 }
