@@ -25,6 +25,7 @@ type Report struct {
 	Config   []Setting // what was asked for
 	Mix      []Mix     // one row a task
 	Dev      []Score   // one row a task
+	Pretrain Curve     // loss of the language-model pre-training that came before
 	Loss     Curve     // the total over the steps
 	TaskLoss []Curve   // one curve a task, named after it
 	Grad     Curve     // norm of all parameters' gradient
@@ -75,14 +76,6 @@ type Curve struct {
 	Values []float64
 }
 
-// A FewShot is the score of one fine-tuning run on a held-out task.
-type FewShot struct {
-	Task  string
-	Start string // what was fine-tuned: a name for each kind of starting point
-	Seed  uint64
-	Score float64
-}
-
 //go:embed report.html
 var page string
 
@@ -94,9 +87,10 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 	"epochs":  epochs,
 	"bar":     bar,
 	"strip":   strip,
-	"dots":    dots,
 	"beaten":  beaten,
-	"byStart": ByStart,
+	"compare": Compare,
+	"signed":  signed,
+	"bars":    bars,
 	"loss":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, true) },
 	"noisy":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
 	"exact":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
@@ -107,7 +101,7 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 
 // WriteHTML writes the page. It panics if a curve has not one value for each step.
 func (r *Report) WriteHTML(w io.Writer) error {
-	for _, c := range slices.Concat([]Curve{r.Loss, r.Rate, r.Speed, r.Grad, r.KL, r.Aggregate}, r.TaskLoss, r.TaskGrad, r.Weight, r.TaskScore) {
+	for _, c := range slices.Concat([]Curve{r.Pretrain, r.Loss, r.Rate, r.Speed, r.Grad, r.KL, r.Aggregate}, r.TaskLoss, r.TaskGrad, r.Weight, r.TaskScore) {
 		if len(c.Steps) != len(c.Values) {
 			panic(fmt.Sprintf("report: curve %q has %d steps and %d values", c.Name, len(c.Steps), len(c.Values)))
 		}
@@ -132,44 +126,6 @@ func beaten(dev []Score) (n int) {
 		}
 	}
 	return n
-}
-
-// A Start is what came of fine-tuning one starting point on one task.
-type Start struct {
-	Task, Name   string
-	Runs         []FewShot // by seed
-	Mean, Spread float64   // the spread is the runs' standard deviation; NaN for one run
-}
-
-// ByStart groups few-shot runs by task and starting point, in order of appearance.
-func ByStart(runs []FewShot) []Start {
-	var starts []Start
-	for _, f := range runs {
-		i := slices.IndexFunc(starts, func(s Start) bool { return s.Task == f.Task && s.Name == f.Start })
-		if i < 0 {
-			i = len(starts)
-			starts = append(starts, Start{Task: f.Task, Name: f.Start})
-		}
-		starts[i].Runs = append(starts[i].Runs, f)
-	}
-	for i := range starts {
-		s := &starts[i]
-		slices.SortStableFunc(s.Runs, func(a, b FewShot) int {
-			if a.Seed < b.Seed {
-				return -1
-			}
-			return int(min(a.Seed-b.Seed, 1))
-		})
-		n := float64(len(s.Runs))
-		for _, f := range s.Runs {
-			s.Mean += f.Score / n
-		}
-		for _, f := range s.Runs {
-			s.Spread += (f.Score - s.Mean) * (f.Score - s.Mean)
-		}
-		s.Spread = math.Sqrt(s.Spread / (n - 1)) // 0/0 for one run
-	}
-	return starts
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -66,9 +66,10 @@ func sample() *Report {
 	}
 	for s := 1; s <= 600; s++ {
 		f := float64(s)
-		for _, c := range []*Curve{&rep.Loss, &rep.Rate, &rep.Speed, &rep.Grad, &rep.KL} {
+		for _, c := range []*Curve{&rep.Pretrain, &rep.Loss, &rep.Rate, &rep.Speed, &rep.Grad, &rep.KL} {
 			c.Steps = append(c.Steps, s)
 		}
+		rep.Pretrain.Values = append(rep.Pretrain.Values, 1+5*math.Exp(-f/150)+0.1*r.NormFloat64())
 		rep.Loss.Values = append(rep.Loss.Values, 0.35+0.7*math.Exp(-f/150)+0.05*r.NormFloat64())
 		rep.Grad.Values = append(rep.Grad.Values, 0.3+0.1*r.Float64())
 		rep.KL.Values = append(rep.KL.Values, 1e-3*math.Exp(-f/150))
@@ -76,7 +77,8 @@ func sample() *Report {
 		rep.Speed.Values = append(rep.Speed.Values, 21000+900*r.NormFloat64())
 	}
 	for seed := uint64(1); seed <= 5; seed++ {
-		rep.FewShot = append(rep.FewShot, FewShot{"care", "from scratch", seed, .51 + .03*r.NormFloat64()}, FewShot{"care", "pre-finetuned", seed, .82 + .02*r.NormFloat64()})
+		rep.FewShot = append(rep.FewShot, FewShot{"care", "from scratch", seed, .51 + .03*r.NormFloat64(), false}, FewShot{"care", "pre-finetuned", seed, .82 + .02*r.NormFloat64(), false})
+		rep.FewShot = append(rep.FewShot, FewShot{hostile, "from scratch", seed, .5 + .03*r.NormFloat64(), true}, FewShot{hostile, "pre-finetuned", seed, .5 + .02*r.NormFloat64(), true})
 	}
 	return rep
 }
@@ -122,7 +124,7 @@ func TestPage(t *testing.T) {
 	if tags["script"] > 0 || tags["link"] > 0 || strings.Contains(page, "http") {
 		t.Error("the page reaches out")
 	}
-	if n := strings.Count(text, hostile); n != 6+14 { // dev, loss, gradients, weights, scores, mix; cells of the heat map
+	if n := strings.Count(text, hostile); n != 7+14 { // dev, few-shot, loss, gradients, weights, scores, mix; cells of the heat map
 		t.Errorf("the hostile name stands %d times in the page's text", n)
 	}
 	for _, want := range append(r.Summary, "7 of 8 tasks", "em_f1", "Tokens per second", "instruction set", "Gradient norm", "R3F divergence", "0.7 at step 400", "facts and home (−0.40) conflict most", "Epochs", "1.25") {
@@ -146,7 +148,7 @@ func TestPartial(t *testing.T) {
 		"one task":      {Cosines: someCosines(1)},
 		"no cosine":     {Cosines: &Cosines{Tasks: []string{hostile, "x"}, Mean: [][]float64{{1, nan}, {nan, 1}}, Count: [][]int{{1, 1}, {1, 1}}}},
 		"no evaluation": {Aggregate: Curve{Steps: []int{1}, Values: []float64{nan}}, Best: 7},
-		"one seed":      {FewShot: []FewShot{{hostile, hostile, 1, 0.5}}},
+		"one seed":      {FewShot: []FewShot{{hostile, hostile, 1, 0.5, false}, {hostile, "other", 1, nan, true}}},
 	} {
 		page := r.HTML()
 		if wellFormed(t, page); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") {
@@ -166,13 +168,6 @@ func TestWriteError(t *testing.T) {
 	pr.CloseWithError(io.ErrClosedPipe)
 	if err := sample().WriteHTML(pw); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestByStart(t *testing.T) {
-	s := ByStart([]FewShot{{"x", "b", 2, 0.6}, {"x", "a", 1, 0.5}, {"y", "b", 1, 0.9}, {"x", "b", 1, 0.2}})
-	if len(s) != 3 || s[2].Task != "y" || s[2].Mean != 0.9 || s[0].Name != "b" || s[0].Runs[0].Seed != 1 || s[0].Mean != 0.4 || math.Abs(s[0].Spread-0.4/math.Sqrt2) > 1e-12 || !math.IsNaN(s[1].Spread) {
-		t.Errorf("%+v", s)
 	}
 }
 

@@ -71,22 +71,6 @@ func strip(s Score) template.HTML {
 	return template.HTML(b.String())
 }
 
-// dots draws the runs and their mean between 0 and 100.
-func dots(s Start) template.HTML {
-	var b strings.Builder
-	x := scale(&b)
-	for _, f := range s.Runs {
-		if finite(f.Score) {
-			fmt.Fprintf(&b, `<circle class="faintdot" cx="%.1f" cy="9" r="4"/>`, x(f.Score))
-		}
-	}
-	if finite(s.Mean) {
-		fmt.Fprintf(&b, `<line class="mean" x1="%.1f" x2="%.1f" y1="1" y2="17"/>`, x(s.Mean), x(s.Mean))
-	}
-	b.WriteString(`</svg>`)
-	return template.HTML(b.String())
-}
-
 // chart draws a curve; one that is noisy faint, with an exponential average on top.
 // A loss has a dashed line at 1, what uniform predictions cost after scaling.
 func chart(c Curve, width, height int, noisy, loss bool) template.HTML {
