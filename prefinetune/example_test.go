@@ -8,6 +8,7 @@ import (
 	"github.com/muppet-go/muppet/autograd"
 	"github.com/muppet-go/muppet/prefinetune"
 	"github.com/muppet-go/muppet/prefinetune/suite"
+	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
 	"github.com/muppet-go/muppet/transformer/tokenizer"
 )
@@ -24,7 +25,7 @@ func Example() {
 	model := transformer.NewModel(transformer.NewEncoder(config, autograd.NewKey(1)), transformer.Bare, autograd.NewKey(2))
 	model.Tokenizer = tok
 
-	trainer, err := prefinetune.New(model, suite.Tasks(1), prefinetune.Config{
+	trainer, err := prefinetune.New(model, suite.Tasks(1, task.Classification, task.Commonsense), prefinetune.Config{
 		Steps: 5, TokensPerBatch: 512, MaxLength: 128, LR: 1e-3, Seed: 1,
 		Progress: func(p prefinetune.Progress) { fmt.Printf("step %d of %d\n", p.Step, p.Steps) },
 	})
@@ -45,6 +46,6 @@ func Example() {
 	// step 4 of 5
 	// step 5 of 5
 	// topic accuracy of 160 dev examples
-	// sentiment accuracy of 160 dev examples
-	// entailment accuracy of 200 dev examples
+	// whose accuracy of 160 dev examples
+	// region accuracy of 150 dev examples
 }

@@ -2,8 +2,12 @@ package prefinetune
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/ops"
 	"github.com/muppet-go/muppet/optim"
+	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/transformer"
 )
 
@@ -63,7 +68,8 @@ type PretrainResult struct {
 	// chosen tokens alone, BART's all tokens of the text.
 	Perplexity, Before float64
 
-	Paths []string // what was written
+	Loss  report.Curve // of all steps; empty without an Out folder
+	Paths []string     // what was written
 }
 
 // Pretrain trains a model on plain texts to restore what is taken from them.
@@ -248,12 +254,35 @@ func (p *pretrainer) run(ctx context.Context) (*PretrainResult, error) {
 	if p.cfg.Out == "" {
 		return r, nil
 	}
+	if err := p.curve(&r.Loss); err != nil {
+		return nil, fmt.Errorf("prefinetune: %w", err)
+	}
 	model := filepath.Join(p.cfg.Out, "model")
 	if err := p.model.Save(model); err != nil {
 		return nil, err
 	}
 	r.Paths = []string{filepath.Join(p.cfg.Out, "metrics.jsonl"), filepath.Join(p.cfg.Out, checkpointsDir), model}
 	return r, nil
+}
+
+// curve reads the losses from metrics.jsonl, which, unlike memory, has the steps of before a
+// resume.
+func (p *pretrainer) curve(c *report.Curve) error {
+	f, err := os.Open(filepath.Join(p.cfg.Out, "metrics.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := json.NewDecoder(f)
+	for {
+		var l pretrainLine
+		if err := lines.Decode(&l); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		c.Steps, c.Values = append(c.Steps, l.Step), append(c.Values, l.Loss)
+	}
 }
 
 // trainStep makes one update.

@@ -6,12 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/muppet-go/muppet/device"
-	"github.com/muppet-go/muppet/prefinetune/report"
+	"github.com/muppet-go/muppet/prefinetune/suite"
 	"github.com/muppet-go/muppet/prefinetune/task"
 )
 
@@ -24,7 +25,7 @@ func muppet(ctx context.Context, args ...string) (status int, stdout, stderr str
 
 // quick is an embedded run of a second.
 func quick(out string, more ...string) []string {
-	return append([]string{"prefinetune", "-steps", "4", "-few-shot-seeds", "1", "-layers", "1", "-hidden", "32", "-tokens", "512", "-out", out}, more...)
+	return append([]string{"prefinetune", "-steps", "4", "-pretrain-steps", "2", "-few-shot-seeds", "1", "-few-shot-steps", "2", "-layers", "1", "-hidden", "32", "-tokens", "512", "-out", out}, more...)
 }
 
 // want checks an outcome: the exit status, and parts of what was printed.
@@ -87,6 +88,9 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -max-length -3", "-max-length -3: want 16 to"},
 		{"prefinetune -checkpoint-every -1", "-checkpoint-every -1: want 1 to"},
 		{"prefinetune -few-shot-seeds -1", "-few-shot-seeds -1: want 0 to"},
+		{"prefinetune -pretrain-steps -1", "-pretrain-steps -1: want 0 to"},
+		{"prefinetune -type gpt", "want roberta or bart"},
+		{"prefinetune -few-shot-steps 0", "-few-shot-steps 0: want 1 to"},
 		{"prefinetune -warm-up -1", "-warm-up -1: want 0 to"},
 		{"prefinetune -lr nan", "-lr NaN: want a positive number"},
 		{"prefinetune -lr inf", "-lr +Inf: want a positive number"},
@@ -135,8 +139,8 @@ func TestBadCommandLines(t *testing.T) {
 		{"generate", "generate: which model? -model"},
 		{"generate -beams many", `"many"`},
 		{"generate -model a -batch 100000", "-batch 100000: want 1 to"},
-		{"prefinetune -init x -layers 2", "-layers describes a fresh encoder"},
-		{"prefinetune -init x -dropout 0", "-dropout describes a fresh encoder"},
+		{"prefinetune -init x -layers 2", "-layers describes a fresh model"},
+		{"prefinetune -init x -dropout 0", "-dropout describes a fresh model"},
 	} {
 		status, out, errs := muppet(context.Background(), strings.Fields(c.args)...)
 		want(t, c.args, status, 2, errs, c.says, "muppet -h lists the commands")
@@ -231,16 +235,27 @@ func TestRecipeFlags(t *testing.T) {
 	status, _, errs = muppet(context.Background(), quick(out)...)
 	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",
 		"sampling is by size", "mean over tasks there", "R3F is λ 0.5", "non-finite policy is skip there, stop here")
-	status, printed, errs = muppet(context.Background(), quick(filepath.Join(t.TempDir(), "x"), "-dry-run", "-weights", "topic=3,sentiment=1,entailment=0,question=0,facts=0,home=0,next=0,reading=0")...)
+	status, printed, errs = muppet(context.Background(), quick(filepath.Join(t.TempDir(), "x"), "-dry-run", "-weights", "topic=3,sentiment=1,"+nothing("topic", "sentiment"))...)
 	want(t, "weights", status, 0, printed+errs, "75.00%", "25.00%", "0.00%")
+}
+
+// nothing gives weights of 0 to all embedded tasks but some.
+func nothing(but ...string) string {
+	var w []string
+	for _, k := range suite.Tasks(1, task.Classification, task.Commonsense, task.MRC) {
+		if !slices.Contains(but, k.Name) {
+			w = append(w, k.Name+"=0")
+		}
+	}
+	return strings.Join(w, ",")
 }
 
 func TestEmbeddedRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	ctx := context.Background()
 	status, printed, errs := muppet(ctx, quick(out)...)
-	want(t, "first run", status, 0, printed+errs, "fresh encoder: 1 layers of 32", "8 tasks", "step 4/4", "tokens/s",
-		"bag of words", "reading", "Few-shot", "care, ", "packing, ", "start pre-finetuned", "Written:")
+	want(t, "first run", status, 0, printed+errs, "fresh model: roberta: 1 layers of 32", "step 2/2", "perplexity", "21 tasks", "step 4/4", "tokens/s",
+		"bag of words", "reading", "Few-shot", "language model", "care", "packing", "swap", "cipher", "control", "One seed says nothing of chance", "Written:")
 	if strings.ContainsAny(printed, "\r\x1b") {
 		t.Errorf("control characters on a pipe:\n%q", printed)
 	}
@@ -255,8 +270,8 @@ func TestEmbeddedRun(t *testing.T) {
 		}
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
-	if err != nil || !bytes.Contains(page, []byte("pre-finetuned")) {
-		t.Errorf("the report has no few-shot comparison (%v)", err)
+	if err != nil || !bytes.Contains(page, []byte("pre-finetuned")) || !bytes.Contains(page, []byte("Language-model pre-training")) {
+		t.Errorf("the report lacks the few-shot comparison or the language model (%v)", err)
 	}
 
 	if config, err := os.ReadFile(filepath.Join(out, "model", "config.json")); err != nil || !bytes.Contains(config, []byte(`"hidden_dropout_prob": 0,`)) {
@@ -265,8 +280,11 @@ func TestEmbeddedRun(t *testing.T) {
 
 	status, again, errs := muppet(ctx, quick(out)...)
 	want(t, "second run", status, 0, again+errs, "complete at step 4: nothing left to train")
-	if strings.Contains(again, "step 4/4") {
+	if strings.Contains(again, "step 4/4") || strings.Contains(again, "step 2/2") {
 		t.Errorf("the second run trained again:\n%s", again)
+	}
+	if _, few, _ := strings.Cut(again, "Few-shot"); !strings.HasSuffix(printed, few) {
+		t.Errorf("the second run's comparison is\n%s", few)
 	}
 	if scoreLines(again) != scoreLines(printed) || scoreLines(again) == "" {
 		t.Errorf("the second run's scores are\n%s\nthe first's\n%s", scoreLines(again), scoreLines(printed))
@@ -274,41 +292,19 @@ func TestEmbeddedRun(t *testing.T) {
 
 	status, tuned, errs := muppet(ctx, "prefinetune", "-init", filepath.Join(out, "model"), "-steps", "2", "-few-shot-seeds", "0", "-out", filepath.Join(t.TempDir(), "next"))
 	want(t, "from the model written", status, 0, tuned+errs, "Scores after 2 steps")
-	if strings.Contains(tuned, "fresh encoder") {
-		t.Errorf("-init made a fresh encoder:\n%s", tuned)
+	if strings.Contains(tuned, "fresh model") || strings.Contains(tuned, "perplexity") {
+		t.Errorf("-init made a fresh model or trained a language model:\n%s", tuned)
 	}
 
 	before := contents(t, out)
-	status, _, errs = muppet(ctx, quick(out, "-seed", "2", "-lr", "0.5")...)
-	want(t, "another run into the same folder", status, 1, errs, out, "holds another run", "seed is 1 there, 2 here", "learning rate is 0.001 there, 0.5 here")
+	status, _, errs = muppet(ctx, quick(out, "-seed", "2")...)
+	want(t, "another seed into the same folder", status, 1, errs, out, "holds another run", "seed is 1 there, 2 here")
+	status, _, errs = muppet(ctx, quick(out, "-lr", "0.5")...)
+	want(t, "another run into the same folder", status, 1, errs, out, "holds another run", "learning rate is 0.001 there, 0.5 here")
 	status, _, errs = muppet(ctx, quick(out, "-hidden", "64")...)
-	want(t, "another encoder into the same folder", status, 1, errs, "encoder hidden_size is 32 there, 64 here")
+	want(t, "another encoder into the same folder", status, 1, errs, "hidden_size is 32 there, 64 here")
 	if got := contents(t, out); got != before {
 		t.Error("a refused run changed the folder")
-	}
-}
-
-// TestVerdict has a gain that counts in both directions, and two that say nothing.
-func TestVerdict(t *testing.T) {
-	runs := func(scores ...float64) report.Start {
-		var all []report.FewShot
-		for i, s := range scores {
-			all = append(all, report.FewShot{Task: "care", Start: "a start", Seed: uint64(i), Score: s})
-		}
-		return report.ByStart(all)[0]
-	}
-	for _, c := range []struct {
-		plain, tuned report.Start
-		want         string
-	}{
-		{runs(0.5, 0.52), runs(0.8, 0.82), "The pre-finetuned start is better by 0.300 on care."},
-		{runs(0.8, 0.82), runs(0.5, 0.52), "The plain start is better by 0.300 on care."},
-		{runs(0.5, 0.7), runs(0.6, 0.8), "The two starts differ by +0.100 on care, which is within the spread over seeds."},
-		{runs(0.5), runs(0.25), "The two starts differ by -0.250 on care; one seed says nothing of the spread."},
-	} {
-		if got := verdict(&task.Task{Name: "care"}, c.plain, c.tuned); got != c.want {
-			t.Errorf("got  %s\nwant %s", got, c.want)
-		}
 	}
 }
 
@@ -318,6 +314,16 @@ func scoreLines(printed string) string {
 	_, rest, _ = strings.Cut(rest, "\n")
 	rest, _, _ = strings.Cut(rest, "Few-shot")
 	return rest
+}
+
+// modelOf returns the bytes of the model that a run wrote.
+func modelOf(t *testing.T, out string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(out, "model", "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // contents returns names and contents of all files below a folder.
@@ -355,15 +361,28 @@ func (c *cancelAt) Write(p []byte) (int, error) {
 func TestInterrupt(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	ctx, cancel := context.WithCancel(context.Background())
-	stdout := &cancelAt{text: "step 1/4", cancel: cancel}
+	stdout := &cancelAt{text: "step 1/2", cancel: cancel}
 	var stderr bytes.Buffer
 	status := run(ctx, quick(out), nil, stdout, &stderr)
+	want(t, "interrupted in the language model", status, 1, stderr.String(), "interrupted at step 1", filepath.Join(out, "pretrain"), "the same command resumes")
+
+	ctx, cancel = context.WithCancel(context.Background())
+	stdout, stderr = &cancelAt{text: "step 1/4", cancel: cancel}, bytes.Buffer{}
+	status = run(ctx, quick(out), nil, stdout, &stderr)
 	want(t, "interrupted", status, 1, stderr.String(), "interrupted at step 1", out, "the same command resumes")
 	if _, err := os.Stat(filepath.Join(out, "checkpoints", "step-000001", "state.json")); err != nil {
 		t.Error(err)
 	}
 	status, printed, errs := muppet(context.Background(), quick(out)...)
 	want(t, "resumed", status, 0, printed+errs, "resuming at step 1 of 4", "step 4/4", "Scores after 4 steps")
+
+	whole := filepath.Join(t.TempDir(), "whole")
+	if status, uninterrupted, errs := muppet(context.Background(), quick(whole)...); status != 0 || scoreLines(uninterrupted) != scoreLines(printed) {
+		t.Errorf("without interruptions the scores are\n%s\nand with them\n%s%s", scoreLines(uninterrupted), scoreLines(printed), errs)
+	}
+	if a, b := modelOf(t, out), modelOf(t, whole); a != b {
+		t.Error("two interruptions changed the weights")
+	}
 
 	ctx, cancel = context.WithCancel(context.Background())
 	cancel()
@@ -383,7 +402,7 @@ func TestInterrupt(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	status, printed, errs := muppet(context.Background(), quick(out, "-dry-run")...)
-	want(t, "dry run", status, 0, printed+errs, "8 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained", " dev split")
+	want(t, "dry run", status, 0, printed+errs, "21 tasks", "share", "median", "truncated", "labels", "reading", "nothing was trained", " dev split")
 	if _, err := os.Stat(out); err == nil {
 		t.Error("a dry run left a folder")
 	}
@@ -417,7 +436,7 @@ func TestDryRunOnRealData(t *testing.T) {
 // TestAnyWidth asks for a hidden size that no usual head divides.
 func TestAnyWidth(t *testing.T) {
 	status, printed, errs := muppet(context.Background(), "prefinetune", "-dry-run", "-hidden", "202")
-	want(t, "a width of 202", status, 0, printed+errs, "fresh encoder: 2 layers of 202")
+	want(t, "a width of 202", status, 0, printed+errs, "fresh model: roberta: 2 layers of 202")
 }
 
 // TestTasksFlag gives a folder and two files, one of a task that is no part of the

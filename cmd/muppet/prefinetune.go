@@ -8,12 +8,12 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/muppet-go/muppet/autograd"
-	"github.com/muppet-go/muppet/device"
 	"github.com/muppet-go/muppet/prefinetune"
 	"github.com/muppet-go/muppet/prefinetune/catalog"
+	"github.com/muppet-go/muppet/prefinetune/report"
 	"github.com/muppet-go/muppet/prefinetune/suite"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
@@ -30,7 +30,10 @@ type prefinetuneFlags struct {
 	hidden       int
 	vocab        int
 	dropout      float64
+	kind         string // of a fresh model
+	pretrain     int    // steps
 	fewShotSeeds int
+	fewShotSteps int
 	clipLength   bool // -max-length was not given: what the encoder has positions for is enough
 	cfg          prefinetune.Config
 }
@@ -48,8 +51,10 @@ func (p *paths) Set(v string) error {
 const prefinetuneUsage = `usage: muppet prefinetune [flags]
 
 Trains an encoder on many tasks at once: every batch mixes the tasks, every loss is
-divided by the log of the number of choices. Without flags it trains on eight small
-tasks that come with the program, then fine-tunes on two that were held out.
+divided by the log of the number of choices. Without flags it shows what that is good
+for on small tasks of an invented world that come with the program: it trains a tokenizer
+and a language model on the world's text, pre-finetunes it on the tasks, and fine-tunes
+on five tasks that were held out, and on two controls, from before and from after.
 
   muppet prefinetune                                         the embedded tasks
   muppet prefinetune -data DIR -dry-run                      look at the catalog's datasets below DIR
@@ -70,10 +75,12 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.BoolVar(&f.dryRun, "dry-run", false, "read everything, show what would be trained on, and stop")
 	set.StringVar(&f.cfg.Out, "out", "", "`folder` for checkpoints, metrics, model and report (default runs/embedded, runs/tasks)")
 	set.StringVar(&f.init, "init", "", "start from the model (RoBERTa, BERT, BART) and tokenizer in this Hugging Face `folder` (default: fresh ones)")
-	set.IntVar(&f.layers, "layers", 0, "layers of a fresh encoder (default 2)")
-	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh encoder (default 96, 128)")
+	f.kind = "roberta"
+	set.Var(&choice{&f.kind, []string{"roberta", "bart"}}, "type", "what a fresh model is: `one` of roberta, bart")
+	set.IntVar(&f.layers, "layers", 0, "layers of a fresh model (default 2)")
+	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh model (default 96, 128)")
 	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 800, 8000)")
-	set.Float64Var(&f.dropout, "dropout", 0, "probability of dropout in a fresh encoder (default 0, 0.1)")
+	set.Float64Var(&f.dropout, "dropout", 0, "probability of dropout in a fresh model (default 0, 0.1)")
 	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 2500, 6000)")
 	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 1024, 4096)")
 	set.IntVar(&f.cfg.Accumulate, "accumulate", 1, "batches whose gradients make one update")
@@ -83,7 +90,9 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
 	set.IntVar(&f.cfg.KeepLast, "keep-last", 2, "checkpoints to keep, the newest ones")
+	set.IntVar(&f.pretrain, "pretrain-steps", 1000, "updates of the language model with which the embedded run begins; 0 for none")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
+	set.IntVar(&f.fewShotSteps, "few-shot-steps", 60, "updates of each of its runs")
 	recipeFlags(set, &f.cfg)
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
 	if done, err := parse(set, prefinetuneUsage, args, 0, stdout); done || err != nil {
@@ -108,8 +117,9 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20},
 		{"steps", f.cfg.Steps, 1, 1e9}, {"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"accumulate", f.cfg.Accumulate, 1, 1e6}, {"cap", f.cfg.Cap, 1, 1e9}, {"max-length", f.cfg.MaxLength, 16, 1e6},
 		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9}, {"keep-last", f.cfg.KeepLast, 1, 1e9},
-		{"few-shot-seeds", f.fewShotSeeds, 0, 1000}, {"evaluate-every", f.cfg.EvaluateEvery, 1, 1e9}, {"evaluate-examples", f.cfg.EvaluateExamples, 1, 1e9},
+		{"evaluate-every", f.cfg.EvaluateEvery, 1, 1e9}, {"evaluate-examples", f.cfg.EvaluateExamples, 1, 1e9},
 		{"patience", f.cfg.Patience, 1, 1e9}, {"cosines-every", f.cfg.CosinesEvery, 1, 1e9},
+		{"pretrain-steps", f.pretrain, 0, 1e9}, {"few-shot-seeds", f.fewShotSeeds, 0, 1000}, {"few-shot-steps", f.fewShotSteps, 1, 1e6},
 	} {
 		if given[n.name] && (n.value < n.least || n.value > n.most) {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
@@ -139,9 +149,9 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 			return fmt.Errorf("-%s is about evaluations on the way: want -evaluate-every, too", name)
 		}
 	}
-	for _, name := range []string{"layers", "hidden", "vocab", "dropout"} {
+	for _, name := range []string{"type", "layers", "hidden", "vocab", "dropout"} {
 		if given["init"] && given[name] {
-			return fmt.Errorf("-%s describes a fresh encoder, and -init says to use another", name)
+			return fmt.Errorf("-%s describes a fresh model, and -init says to use another", name)
 		}
 	}
 	return nil
@@ -157,6 +167,9 @@ func (f *prefinetuneFlags) bad() func(error) error {
 
 // embedded reports whether the run is on the tasks that come with the program.
 func (f *prefinetuneFlags) embedded() bool { return f.data == "" && len(f.tasks) == 0 }
+
+// hasLanguage reports whether the run begins with the pre-training of a language model.
+func (f *prefinetuneFlags) hasLanguage() bool { return f.embedded() && f.init == "" && f.pretrain > 0 }
 
 // fill sets what the flags left open.
 func (f *prefinetuneFlags) fill(given map[string]bool) {
@@ -189,7 +202,7 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	// that in two.
 	pick(&f.layers, 2, 2)
 	pick(&f.hidden, 96, 128)
-	pick(&f.vocab, 800, 8000)
+	pick(&f.vocab, 1000, 8000)
 	if !given["dropout"] && !f.embedded() {
 		f.dropout = 0.1 // the embedded world is facts to be learnt by heart, which dropout slows down
 	}
@@ -252,9 +265,15 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 		}
 		return err
 	}
-	var plain prefinetune.Start
+	var language report.Curve
+	if f.hasLanguage() {
+		if language, err = f.language(ctx, model, show); err != nil {
+			return err
+		}
+	}
+	var before *transformer.Model
 	if f.embedded() {
-		plain = prefinetune.Start{Name: "plain", Model: model.Clone()}
+		before = model.Clone()
 	}
 	fmt.Fprintln(stdout, "A loss of 1 is what guessing evenly costs, in every task.")
 	result, err := trainer.Run(ctx)
@@ -263,9 +282,9 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 		return err
 	}
 	printScores(stdout, result)
-	if f.embedded() && f.fewShotSeeds > 0 {
-		starts := []prefinetune.Start{plain, {Name: "pre-finetuned", Model: model}}
-		if err := f.fewShot(ctx, starts, result, stdout); err != nil {
+	if f.embedded() {
+		result.Report.Pretrain = language
+		if err := f.fewShot(ctx, before, model, result, show); err != nil {
 			return err
 		}
 	}
@@ -280,16 +299,36 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 // reported when it is.
 func (f *prefinetuneFlags) writes() bool {
 	if f.init == "" {
-		return false
+		return f.kind == "bart"
 	}
 	c, err := transformer.LoadConfig(f.init)
 	return err == nil && c.ModelType == "bart"
 }
 
+// language trains the model on the embedded world's text: what pre-finetuning starts from.
+// It has a folder of its own, from which it goes on after an interruption.
+func (f *prefinetuneFlags) language(ctx context.Context, m *transformer.Model, show *progress) (report.Curve, error) {
+	show.line("Language-model pre-training on the world's text")
+	r, err := prefinetune.Pretrain(ctx, m, suite.Corpus(f.cfg.Seed), prefinetune.PretrainConfig{
+		Steps: f.pretrain, TokensPerBatch: f.cfg.TokensPerBatch, MaxLength: f.cfg.MaxLength, LR: 2e-3, Documents: true, Seed: f.cfg.Seed,
+		Out: filepath.Join(f.cfg.Out, "pretrain"), Progress: show.step, Warn: show.line,
+	})
+	show.end()
+	if err != nil {
+		return report.Curve{}, err
+	}
+	show.line(fmt.Sprintf("perplexity of held-out text %.1f", r.Perplexity))
+	return r.Loss, nil
+}
+
 // load returns the tasks to train on, with a word on those left out.
 func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 	if f.embedded() {
-		return suite.Tasks(f.cfg.Seed), nil
+		families := []task.Family{task.Classification, task.Commonsense, task.MRC}
+		if f.writes() {
+			families = nil // all
+		}
+		return suite.Tasks(f.cfg.Seed, families...), nil
 	}
 	var all []*task.Task
 	var err error
@@ -355,34 +394,18 @@ func (f *prefinetuneFlags) model(tasks []*task.Task, w io.Writer) (*transformer.
 		}
 		return m, nil
 	}
-	const mostParameters = 1 << 31
-	if n := f.hidden * (12*f.layers*f.hidden + f.vocab); n > mostParameters {
-		return nil, fmt.Errorf("prefinetune: -layers %d -hidden %d -vocab %d make about %d parameters; at most %d are allowed", f.layers, f.hidden, f.vocab, n, mostParameters)
-	}
 	texts, err := f.corpus(tasks)
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Train(func(yield func(string) bool) {
-		for _, t := range texts {
-			if !yield(t) {
-				return
-			}
-		}
-	}, tokenizer.TrainConfig{VocabSize: f.vocab})
+	tok, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainConfig{VocabSize: f.vocab})
 	if err != nil {
 		return nil, fmt.Errorf("prefinetune: -vocab: %w", err)
 	}
-	c := transformer.NewConfig(tok.VocabSize(), f.layers, f.hidden)
-	c.PadTokenID, c.BOSTokenID, c.EOSTokenID = int(tok.Pad()), int(tok.BOS()), int(tok.EOS())
-	c.HiddenDropout, c.AttentionDropout = f.dropout, f.dropout
-	c.MaxPositionEmbeddings = f.cfg.MaxLength + c.PadTokenID + 1
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("prefinetune: -layers %d -hidden %d: %w", f.layers, f.hidden, err)
+	m, err := freshModel(fresh{f.kind, f.layers, f.hidden, f.cfg.MaxLength, f.dropout, f.cfg.Seed}, tok, w)
+	if err != nil {
+		return nil, fmt.Errorf("prefinetune: %w", err)
 	}
-	fmt.Fprintf(w, "fresh encoder: %d layers of %d, vocabulary of %d tokens trained on the tasks' texts\n", f.layers, f.hidden, tok.VocabSize())
-	m := transformer.NewModel(transformer.NewEncoder(c, autograd.NewKey(f.cfg.Seed).Fold("encoder")), transformer.Bare, device.Key{})
-	m.Tokenizer = tok
 	return m, nil
 }
 
@@ -402,7 +425,7 @@ func (f *prefinetuneFlags) corpus(tasks []*task.Task) ([]string, error) {
 			} else {
 				last = long
 			}
-			for _, s := range append([]string{e.Text, e.Text2, e.Question, long}, e.Choices...) {
+			for _, s := range append([]string{e.Text, e.Text2, e.Question, long, e.Source, e.Target}, e.Choices...) {
 				if s != "" {
 					texts = append(texts, s)
 				}

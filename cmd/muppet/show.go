@@ -88,14 +88,28 @@ func (p *progress) step(s prefinetune.Progress) {
 	}
 }
 
+// count shows how many of several parts are done.
+func (p *progress) count(what string, done, of int) {
+	if p.redraw {
+		fmt.Fprintf(p.w, "\r\x1b[K%s %d/%d", what, done, of)
+		p.pending = true
+	}
+}
+
 // line prints a message of its own.
 func (p *progress) line(s string) {
-	p.end()
+	p.feed()
 	fmt.Fprintln(p.w, s)
 }
 
-// end ends the redrawn line.
+// end ends a stage of the run.
 func (p *progress) end() {
+	p.feed()
+	p.last, p.loss = time.Time{}, 0
+}
+
+// feed ends the redrawn line.
+func (p *progress) feed() {
 	if p.pending {
 		fmt.Fprintln(p.w)
 		p.pending = false
@@ -215,6 +229,25 @@ func lately(format string, curves []report.Curve, i int) string {
 		sum += v
 	}
 	return fmt.Sprintf(format, sum/float64(len(last)))
+}
+
+// printFewShot shows what came of fine-tuning from two starts.
+func printFewShot(w io.Writer, outcome []report.Comparison) {
+	t := table{left: map[int]bool{0: true, 7: true}}
+	t.row("task", outcome[0].A.Name, "±", outcome[0].B.Name, "±", "difference", "± s.e.", "")
+	for _, c := range outcome {
+		mark := ""
+		if c.Clear {
+			mark = "*"
+		}
+		if c.Control {
+			mark = strings.TrimSpace(mark + " control")
+		}
+		t.row(c.Task, score(c.A.Mean), score(c.A.Spread), score(c.B.Mean), score(c.B.Spread), fmt.Sprintf("%+.3f", c.Difference), score(c.StdErr), mark)
+	}
+	t.write(w)
+	fmt.Fprintln(w, "±: standard deviation over the seeds, each with examples of its own; s.e.: standard error of the mean difference\n"+
+		"* by chance alone such a difference comes less than once in a hundred times")
 }
 
 func score(v float64) string { return fmt.Sprintf("%.3f", v) }

@@ -135,7 +135,7 @@ func TestSummaries(t *testing.T) {
 }
 
 func TestDeterministic(t *testing.T) {
-	for _, k := range suite.Tasks(1) {
+	for _, k := range suite.Tasks(1, task.Classification, task.Commonsense, task.MRC) {
 		train, dev := k.Examples["train"], k.Examples["dev"]
 		if d := cmp.Diff(BagOfWords(k, train, dev), BagOfWords(k, train, dev)); d != "" {
 			t.Errorf("%s: %s", k.Name, d)
@@ -146,7 +146,7 @@ func TestDeterministic(t *testing.T) {
 // The suite is of use while its words alone leave something to be learnt.
 func TestHeadroom(t *testing.T) {
 	hard, heldOut := 0, suite.HeldOut(1)
-	for _, k := range append(suite.Tasks(1), heldOut...) {
+	for _, k := range append(suite.Tasks(1, task.Classification, task.Commonsense, task.MRC), heldOut...) {
 		train, dev := k.Examples["train"], k.Examples["dev"]
 		if v, _ := metrics.Score(k, dev, BagOfWords(k, train, dev)); v < 0.7 {
 			hard++
@@ -183,5 +183,5 @@ func Example() {
 	majority, _ := metrics.Score(t, dev, Majority(t, train, dev))
 	words, se := metrics.Score(t, dev, BagOfWords(t, train, dev))
 	fmt.Printf("majority %.2f, bag of words %.2f ± %.2f\n", majority, words, se)
-	// Output: majority 0.34, bag of words 0.61 ± 0.02
+	// Output: majority 0.34, bag of words 0.59 ± 0.03
 }

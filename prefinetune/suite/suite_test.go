@@ -40,17 +40,38 @@ func TestGolden(t *testing.T) {
 		got[k.Name] = digest(k)
 	}
 	want := map[string]string{
-		"topic":      "99d5bee3e8018acd",
-		"sentiment":  "2b72d5fc652574cd",
-		"entailment": "c0b80112834186d2",
-		"question":   "4097a0314150aede",
-		"facts":      "2905134dcc0da7da",
-		"home":       "a6bafd0c8e92d49a",
-		"next":       "22298f4f4d391452",
-		"reading":    "6d45a8e32f29dce4",
-		"care":       "fc2b7a343265a137",
-		"packing":    "a2fea0962f162674",
-		"corpus":     "50a42314e00cd76b",
+		"answers":    "82556a72dc975338",
+		"care":       "93715a85f372d9dc",
+		"cipher":     "56170600a45eb4c7",
+		"coin":       "1153860ba1da67ee",
+		"corpus":     "bf8dc41e5237503f",
+		"describe":   "9a2556b1bbfccc4d",
+		"dialogue":   "db23a7580faa9342",
+		"entailment": "0ea001ff11a02fdd",
+		"facts":      "4f4e32d7acab3adc",
+		"gist":       "f51e9c8f097dc083",
+		"grammar":    "eb4a762d84d66701",
+		"headline":   "649a8dae1b4139c5",
+		"home":       "5e2a482135344cf5",
+		"kin":        "4cf853f4d867766d",
+		"lender":     "08d342c1d5a3e246",
+		"mood":       "1f44e17902b70eda",
+		"naming":     "90552dec064900df",
+		"next":       "20111b58e7bfcf97",
+		"packing":    "20be629e18be7961",
+		"paraphrase": "03700a46930a903f",
+		"question":   "9ffc363feb7557fb",
+		"reading":    "4cb0631c692ad4ca",
+		"region":     "6737bba196087a6e",
+		"route":      "e1f2f55a9a1dbae0",
+		"scenery":    "1adb14ad8acf6666",
+		"sentiment":  "9e834bab294bde30",
+		"swap":       "f819c6a6b2941b8f",
+		"tense":      "78a2919349424f0e",
+		"thanks":     "ac5a1cf0a7f31edd",
+		"topic":      "3eca2e33ffc2a86e",
+		"trade":      "9f214f9294f1c919",
+		"whose":      "4999ec2f74a4b363",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the generated text has changed (-want +got):\n%s", d)
@@ -277,12 +298,28 @@ func Example() {
 	fmt.Println(e.Text)
 	// Output:
 	// topic classification 480 160
-	// sentiment classification 480 160
-	// entailment classification 800 200
-	// question classification 300 150
+	// whose classification 480 160
+	// region classification 400 150
+	// trade classification 300 100
 	// facts classification 800 200
-	// home commonsense 640 160
-	// next commonsense 640 160
-	// reading mrc 800 200
+	// entailment classification 800 200
+	// paraphrase classification 400 120
+	// answers classification 400 120
+	// question classification 300 150
+	// sentiment classification 480 160
+	// tense classification 240 120
+	// grammar classification 480 160
+	// home commonsense 480 160
+	// next commonsense 480 160
+	// kin commonsense 480 160
+	// lender commonsense 400 120
+	// describe commonsense 480 160
+	// route commonsense 300 100
+	// reading mrc 640 160
+	// naming mrc 480 120
+	// dialogue mrc 480 120
+	// gist summarisation 480 100
+	// headline summarisation 400 100
+	// mood summarisation 320 100
 	// Jundo has left Elka alone with the yarpen.
 }
