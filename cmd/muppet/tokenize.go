@@ -224,7 +224,17 @@ func tokenizerCommand(ctx context.Context, args []string, std stdio) error {
 			}
 		}
 	}
-	tok, err := train(texts, tokenizer.TrainConfig{VocabSize: *size, MinFrequency: *frequency, Cased: *cased})
+	cfg := tokenizer.TrainConfig{VocabSize: *size, MinFrequency: *frequency, Cased: *cased}
+	redraw := isTerminal(std.err)
+	if redraw {
+		cfg.Progress = func(bytes int64, tokens int) {
+			fmt.Fprintf(std.err, "\r\x1b[K%d MB counted, %d of %d tokens", bytes>>20, tokens, *size)
+		}
+	}
+	tok, err := train(texts, cfg)
+	if redraw {
+		fmt.Fprint(std.err, "\r\x1b[K")
+	}
 	if read != nil {
 		err = read
 	}
@@ -254,7 +264,8 @@ func linesOf(ctx context.Context, path string, stdin io.Reader, yield func(strin
 	}
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
-	for number := 1; s.Scan(); number++ {
+	number := 1
+	for ; s.Scan(); number++ {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
@@ -262,7 +273,10 @@ func linesOf(ctx context.Context, path string, stdin io.Reader, yield func(strin
 			return false, nil
 		}
 	}
-	if err := s.Err(); err != nil {
+	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return false, fmt.Errorf("%s: line %d is longer than %d bytes", path, number, maxLine)
+	case err != nil:
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	return true, nil

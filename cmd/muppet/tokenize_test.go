@@ -95,6 +95,8 @@ func TestTokenizeErrors(t *testing.T) {
 		{"", []string{"tokenizer", "train", "-out", t.TempDir(), "-kind", "unigram", "x"}, 2, "-kind unigram"},
 		{"", []string{"tokenizer", "train", "-out", dir, "x"}, 1, "is not empty"},
 		{"", []string{"tokenizer", "train", "-out", t.TempDir(), filepath.Join(dir, "none")}, 1, "none"},
+		{"a\n" + strings.Repeat("b", maxLine+1), []string{"tokenizer", "train", "-out", t.TempDir(), "-"}, 1, "-: line 2 is longer than"},
+		{"a\n" + strings.Repeat("b", maxLine+1), []string{"tokenize", "-tokenizer", dir}, 1, "line 2 is longer than"},
 		{"a\n", []string{"tokenizer", "train", "-out", t.TempDir(), "-vocab-size", "10", "-"}, 1, "VocabSize 10"},
 	} {
 		var out, errs bytes.Buffer

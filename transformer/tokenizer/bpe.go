@@ -1,16 +1,30 @@
 package tokenizer
 
+import "unicode/utf8"
+
 // model is what makes tokens of a piece of text.
 type model interface {
 	// tokenize appends the tokens of a piece, which is not empty, to st.pieces.
 	tokenize(st *state, piece string)
 }
 
-// bpe merges the bytes of a piece, pair by pair, the merge learned first always going first.
+// bpe merges the parts of a piece, pair by pair, the merge learned first always going first. The parts are bytes, or
+// characters, at first.
 type bpe struct {
-	byteID [256]int32 // the token of each single byte
-	merges []merge    // by rank
-	ranks  table      // the inverse of merges
+	bytes  [256]int32  // the token of each single byte
+	last   *[256]int32 // of one that ends a piece, if not the same
+	chars  *charParts  // of characters; nil: bytes
+	merges []merge     // by rank
+	ranks  table       // the inverse of merges
+	whole  map[string]int32
+}
+
+// charParts are the tokens of single characters.
+type charParts struct {
+	ids, last table       // by character, of any and of one that ends a piece
+	unk       int32       // for a character that has none
+	fuse      bool        // one for a run of those
+	bytes     *[256]int32 // in the place of unk: the tokens <0x00> to <0xFF>
 }
 
 // pair is two neighbouring tokens.
@@ -24,15 +38,16 @@ type merge struct {
 	id int32
 }
 
-func newBPE(byteID [256]int32, merges []merge) *bpe {
-	b := &bpe{byteID: byteID, merges: merges, ranks: newTable(len(merges))}
+func newBPE(merges []merge) *bpe {
+	b := &bpe{merges: merges, ranks: newTable(len(merges))}
 	for rank, m := range merges {
 		b.ranks.set(m.key(), int32(rank))
 	}
 	return b
 }
 
-// bytePart is a token of a piece being merged, in a list linked both ways. A part merged into its left neighbour has id -1.
+// bytePart is a token of a piece being merged, by the byte that it begins with, in a list linked both ways. Where none
+// begins, or one did that was merged into its left neighbour, id is -1.
 type bytePart struct{ id, prev, next, rank int32 }
 
 // candidate is a merge that was possible at a part when it was pushed. It is stale if one of the two has changed since.
@@ -47,18 +62,31 @@ const (
 	shortPiece = 48 // bytes; of so few parts the best is found sooner by looking at all than with a heap
 )
 
-// tokenize takes n·log(n) for a piece of n bytes, whatever the piece. No special token can be among the tokens: their
+// tokenize takes n·log(n) for a piece of n bytes, whatever the piece. No special token can be among the tokens of bytes: their
 // names mix letters with punctuation, which the splitting rule never leaves in one piece.
-func (b *bpe) tokenize(st *state, piece string) { b.merge(st, piece, len(piece) > shortPiece) }
+func (b *bpe) tokenize(st *state, piece string) {
+	if id, ok := b.whole[piece]; ok {
+		st.pieces = append(st.pieces, token{id, int32(len(piece))})
+		return
+	}
+	b.merge(st, piece, len(piece) > shortPiece)
+}
 
 func (b *bpe) merge(st *state, piece string, long bool) {
 	n := int32(len(piece))
 	parts := st.parts[:0]
-	for i := range n {
-		parts = append(parts, bytePart{b.byteID[piece[i]], i - 1, i + 1, noRank})
+	if b.chars != nil {
+		parts = b.chars.split(parts, piece)
+	} else {
+		for i := range n {
+			parts = append(parts, bytePart{b.bytes[piece[i]], i - 1, i + 1, noRank})
+		}
+		if b.last != nil {
+			parts[n-1].id = b.last[piece[n-1]]
+		}
 	}
 	st.parts = parts
-	for i := range n - 1 {
+	for i := int32(0); i < n; i = parts[i].next {
 		parts[i].rank = b.rank(parts, i)
 	}
 	if long {
@@ -69,6 +97,43 @@ func (b *bpe) merge(st *state, piece string, long bool) {
 	for i := int32(0); i < n; i = parts[i].next {
 		st.pieces = append(st.pieces, token{parts[i].id, parts[i].next})
 	}
+}
+
+// split appends the characters of a piece.
+func (c *charParts) split(parts []bytePart, piece string) []bytePart {
+	for range len(piece) {
+		parts = append(parts, bytePart{id: -1, rank: noRank})
+	}
+	before := int32(-1)
+	put := func(at, end int, id int32) {
+		parts[at] = bytePart{id, before, int32(end), noRank}
+		before = int32(at)
+	}
+	unknown := false // whether the part before is
+	for at := 0; at < len(piece); {
+		r, width := utf8.DecodeRuneInString(piece[at:])
+		end := at + width
+		ids := &c.ids
+		if end == len(piece) {
+			ids = &c.last
+		}
+		id, ok := ids.get(uint64(r))
+		known := ok && (r != utf8.RuneError || width > 1)
+		switch {
+		case known:
+			put(at, end, id)
+		case c.bytes != nil:
+			for ; at < end; at++ {
+				put(at, at+1, c.bytes[piece[at]])
+			}
+		case unknown && c.fuse:
+			parts[before].next = int32(end)
+		default:
+			put(at, end, c.unk)
+		}
+		unknown, at = !known, end
+	}
+	return parts
 }
 
 // rank returns the rank of the merge of a part and the next.

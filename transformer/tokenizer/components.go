@@ -55,25 +55,14 @@ func (d *definition) newNormalizer() (normalizer, error) {
 			n = prepender{p.Prefix}
 			growth *= 1 + len(p.Prefix)
 		case "Replace":
-			var r struct {
-				Pattern struct{ String, Regex *string } `json:"pattern"`
-				Content string                          `json:"content"`
-			}
-			if err := d.strict(field, raw, &r); err != nil {
+			r, shortest, err := d.newReplacer(field, raw)
+			if err != nil {
 				return err
 			}
-			switch {
-			case r.Pattern.String != nil && *r.Pattern.String != "":
-				n = replacer{*r.Pattern.String, r.Content}
-				growth *= 1 + len(r.Content)/len(*r.Pattern.String)
-			case r.Pattern.Regex != nil && *r.Pattern.Regex == " {2,}":
-				n = spacesReplacer{r.Content}
-				growth *= 1 + len(r.Content)/2
-			case r.Pattern.Regex != nil:
-				return d.errorf("%s: pattern: the regular expression %.100q is not supported", field, *r.Pattern.Regex)
-			default:
-				return d.errorf("%s: no pattern", field)
-			}
+			n = r
+			growth *= 1 + len(r.content)/shortest
+		case "Nmt":
+			n = nmt{}
 		case "Precompiled":
 			var p struct {
 				Map string `json:"precompiled_charsmap"`
@@ -109,6 +98,47 @@ func (d *definition) newNormalizer() (normalizer, error) {
 	return all, nil
 }
 
+// newPattern reads a string or a regular expression, which normalisers, pre-tokenisers and decoders have.
+func (d *definition) newPattern(field string, raw json.RawMessage) (matcher, string, error) {
+	var p struct{ String, Regex *string }
+	if err := d.strict(field, raw, &p); err != nil {
+		return nil, "", err
+	}
+	switch {
+	case p.String != nil && *p.String != "":
+		return literal(*p.String), *p.String, nil
+	case p.Regex != nil:
+		m, ok := patterns[*p.Regex]
+		if !ok {
+			return nil, "", d.errorf("%s: pattern: the regular expression %.300q is not supported", field, *p.Regex)
+		}
+		return m, "", nil
+	}
+	return nil, "", d.errorf("%s: no pattern", field)
+}
+
+// newReplacer reads Replace, and tells the least bytes that it takes the place of.
+func (d *definition) newReplacer(field string, raw json.RawMessage) (replacer, int, error) {
+	var r struct {
+		Pattern json.RawMessage `json:"pattern"`
+		Content string          `json:"content"`
+	}
+	if err := d.strict(field, raw, &r); err != nil {
+		return replacer{}, 0, err
+	}
+	m, pattern, err := d.newPattern(field, r.Pattern)
+	return replacer{m, pattern, r.Content}, max(1, len(pattern)), err
+}
+
+// newSplitter reads a behavior, and makes of it what cuts at a pattern.
+func (d *definition) newSplitter(field, behavior string, pattern matcher, invert bool) (preTokenizer, error) {
+	switch behavior {
+	case isolated, removed, withBefore, withNext, contiguous:
+		return &splitter{pattern, behavior, invert}, nil
+	}
+	return nil, d.errorf("%s: behavior %.100q is not supported", field, behavior)
+}
+
 func (d *definition) newPreTokenizers() ([]preTokenizer, error) {
 	var all []preTokenizer
 	err := d.each("pre_tokenizer", d.PreTokenizer, "pretokenizers", 0, func(field, kind string, raw json.RawMessage) error {
@@ -121,14 +151,51 @@ func (d *definition) newPreTokenizers() ([]preTokenizer, error) {
 		case "Whitespace":
 			p = whitespaceWords
 		case "Punctuation":
-			var c struct{ Behavior string }
+			c := struct{ Behavior string }{isolated}
 			if err := d.strict(field, raw, &c); err != nil {
 				return err
 			}
-			if c.Behavior != "" && c.Behavior != "Isolated" {
-				return d.errorf("%s: behavior %.100q is not supported", field, c.Behavior)
+			if p = punctuations; c.Behavior != isolated {
+				var err error
+				if p, err = d.newSplitter(field, c.Behavior, of(punctuation), false); err != nil {
+					return err
+				}
 			}
-			p = punctuations
+		case "Digits":
+			var c struct {
+				Individual bool `json:"individual_digits"`
+			}
+			if err := d.strict(field, raw, &c); err != nil {
+				return err
+			}
+			if p = digits; c.Individual {
+				p = singleDigits
+			}
+		case "CharDelimiterSplit":
+			var c struct{ Delimiter string }
+			if err := d.strict(field, raw, &c); err != nil {
+				return err
+			}
+			if utf8.RuneCountInString(c.Delimiter) != 1 {
+				return d.errorf("%s: delimiter %.100q is not one character", field, c.Delimiter)
+			}
+			p = &splitter{pattern: literal(c.Delimiter), behavior: removed}
+		case "Split":
+			var c struct {
+				Pattern  json.RawMessage `json:"pattern"`
+				Behavior string          `json:"behavior"`
+				Invert   bool            `json:"invert"`
+			}
+			if err := d.strict(field, raw, &c); err != nil {
+				return err
+			}
+			pattern, _, err := d.newPattern(field, c.Pattern)
+			if err != nil {
+				return err
+			}
+			if p, err = d.newSplitter(field, c.Behavior, pattern, c.Invert); err != nil {
+				return err
+			}
 		case "ByteLevel":
 			b := &byteLevel{AddPrefixSpace: true}
 			if err := d.strict(field, raw, b); err != nil {
@@ -171,33 +238,48 @@ func (d *definition) newMetaspace(field string, raw json.RawMessage) (*metaspace
 	return nil, d.errorf("%s: prepend_scheme %.100q is not supported", field, m.PrependScheme)
 }
 
-func (d *definition) newDecoder() (decoder, error) {
-	var found decoder = separated{" "}
+func (d *definition) newDecoder() (decoders, error) {
+	var all decoders
 	err := d.each("decoder", d.Decoder, "decoders", 0, func(field, kind string, raw json.RawMessage) error {
+		var found decoder
+		var err error
 		switch kind {
 		case "ByteLevel":
+			if len(all) > 0 {
+				return d.errorf("%s: ByteLevel is supported only as the first decoder", field)
+			}
 			found = bytesDecoder{}
 		case "WordPiece":
 			w := wordPieceDecoder{Prefix: "##", Cleanup: true}
-			if err := d.strict(field, raw, &w); err != nil {
-				return err
-			}
-			found = w
+			err, found = d.strict(field, raw, &w), &w
 		case "Metaspace":
-			m, err := d.newMetaspace(field, raw)
-			if err != nil {
-				return err
+			found, err = d.newMetaspace(field, raw)
+		case "BPEDecoder":
+			s := suffixDecoder{"</w>"}
+			err, found = d.strict(field, raw, &s), &s
+		case "CTC":
+			c := ctcDecoder{"<pad>", "|", true}
+			err, found = d.strict(field, raw, &c), &c
+		case "Fuse":
+			found = fuseDecoder{}
+		case "ByteFallback":
+			found = fallbackDecoder{}
+		case "Strip":
+			var s stripDecoder
+			if err, found = d.strict(field, raw, &s), &s; err == nil && utf8.RuneCountInString(s.Content) != 1 {
+				err = d.errorf("%s: content %.100q is not one character", field, s.Content)
 			}
-			found = m
+		case "Replace":
+			var r replacer
+			r, _, err = d.newReplacer(field, raw)
+			found = r
 		default:
-			return d.unsupported(field, kind)
+			err = d.unsupported(field, kind)
 		}
-		if field != "decoder" {
-			return d.errorf("%s: a Sequence is not supported", field)
-		}
-		return nil
+		all = append(all, found)
+		return err
 	})
-	return found, err
+	return all, err
 }
 
 // namedID is a token and its id, as they stand in post-processors.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // definition is what tokenizer.json says. The other files are brought into the same form, so that there is one way from
@@ -72,23 +74,25 @@ func (d *definition) build() (*Tokenizer, error) {
 	if t.pre, err = d.newPreTokenizers(); err != nil {
 		return nil, err
 	}
-	bytes := slices.ContainsFunc(t.pre, func(p preTokenizer) bool { _, ok := p.(*byteLevel); return ok })
+	isBytes := func(p preTokenizer) bool { _, ok := p.(*byteLevel); return ok }
+	bytes := slices.ContainsFunc(t.pre, isBytes)
 	switch {
 	case bytes && d.model.Type != "BPE":
 		return nil, d.errorf("pre_tokenizer: type ByteLevel is supported only before a model of type BPE, not %s", d.model.Type)
-	case !bytes && d.model.Type == "BPE":
-		return nil, d.errorf("pre_tokenizer: a model of type BPE is supported only after a pre-tokenizer of type ByteLevel")
+	case bytes && !isBytes(t.pre[len(t.pre)-1]):
+		return nil, d.errorf("pre_tokenizer: type ByteLevel is supported only as the last one")
 	}
-	if err := t.newModel(d); err != nil {
+	if err := t.newModel(d, bytes); err != nil {
 		return nil, err
 	}
-	if t.decoder, err = d.newDecoder(); err != nil {
+	if t.decoders, err = d.newDecoder(); err != nil {
 		return nil, err
 	}
+	spelled := len(t.decoders) > 0 && t.decoders[0] == bytesDecoder{}
 	t.text = make([]string, len(t.tokens))
 	for id, token := range t.tokens {
 		t.text[id] = token
-		if bytes && id < len(d.model.tokens) {
+		if spelled && id < len(d.model.tokens) {
 			t.text[id] = unspell(token)
 		}
 	}
@@ -170,7 +174,7 @@ func (t *Tokenizer) addTokens(d *definition) error {
 	return nil
 }
 
-func (t *Tokenizer) newModel(d *definition) error {
+func (t *Tokenizer) newModel(d *definition, bytes bool) error {
 	m := &d.model
 	if m.Type != "BPE" {
 		for id, token := range m.tokens {
@@ -186,37 +190,114 @@ func (t *Tokenizer) newModel(d *definition) error {
 			ordinary[id] = ""
 		}
 	}
-	switch m.Type {
-	case "BPE":
-		var byteID [256]int32
-		for b, r := range byteToRune {
-			byteID[b] = m.ids[string(r)]
-		}
-		t.model = newBPE(byteID, m.merges)
-	case "WordPiece":
+	unknown := int32(-1)
+	if m.UnkToken != nil {
 		id, ok := m.ids[*m.UnkToken]
-		if !ok {
+		if ok {
+			unknown = id
+		} else if m.Type != "BPE" || !bytes {
 			return d.errorf("unk_token %.100q is not in the vocabulary", *m.UnkToken)
 		}
-		t.model = newWordPiece(ordinary, id, *m.Prefix, *m.MaxChars)
+	}
+	switch m.Type {
+	case "BPE":
+		return t.newBPE(d, bytes, ordinary, unknown)
+	case "WordPiece":
+		t.model = newWordPiece(ordinary, unknown, *m.Prefix, *m.MaxChars)
+	case "WordLevel":
+		t.model = newWordLevel(ordinary, unknown)
 	case "Unigram":
 		if m.UnkID == nil || *m.UnkID < 0 || int(*m.UnkID) >= len(m.tokens) {
 			return d.errorf("model: unk_id is missing, or no token")
 		}
-		var bytes *[256]int32
-		if m.Bytes {
-			bytes = new([256]int32)
-			for b := range bytes {
-				token := fmt.Sprintf("<0x%02X>", b)
-				id, ok := m.ids[token]
-				if !ok {
-					return d.errorf("model: byte_fallback without the token %s", token)
-				}
-				bytes[b] = id
-			}
+		bytes, err := d.fallbackBytes()
+		if err != nil {
+			return err
 		}
 		t.model = newUnigram(ordinary, m.scores, *m.UnkID, bytes)
 		t.named[unk] = *m.UnkID
+	}
+	return nil
+}
+
+// fallbackBytes returns the tokens <0x00> to <0xFF> if byte_fallback asks for them.
+func (d *definition) fallbackBytes() (*[256]int32, error) {
+	if !d.model.Bytes {
+		return nil, nil
+	}
+	bytes := new([256]int32)
+	for b := range bytes {
+		token := fmt.Sprintf("<0x%02X>", b)
+		id, ok := d.model.ids[token]
+		if !ok {
+			return nil, d.errorf("model: byte_fallback without the token %s", token)
+		}
+		bytes[b] = id
+	}
+	return bytes, nil
+}
+
+// newBPE makes a model whose merges begin with bytes or with characters.
+func (t *Tokenizer) newBPE(d *definition, bytes bool, ordinary []string, unknown int32) error {
+	m := &d.model
+	b := newBPE(m.merges)
+	t.model = b
+	suffix := ""
+	if m.Suffix != nil {
+		suffix = *m.Suffix
+	}
+	if m.Ignore {
+		b.whole = make(map[string]int32, len(ordinary))
+		for id, token := range ordinary {
+			text := token
+			if bytes {
+				if text = unspell(token); spell(text) != token {
+					continue // no text is spelled so
+				}
+			}
+			if text != "" {
+				b.whole[text] = int32(id)
+			}
+		}
+	}
+	if bytes {
+		if err := hasBytes(d.path, m.ids, ""); err != nil {
+			return err
+		}
+		if suffix != "" {
+			if err := hasBytes(d.path, m.ids, suffix); err != nil {
+				return err
+			}
+			b.last = new([256]int32)
+		}
+		for i, r := range byteToRune {
+			b.bytes[i] = m.ids[string(r)]
+			if suffix != "" {
+				b.last[i] = m.ids[string(r)+suffix]
+			}
+		}
+		return nil
+	}
+	c := &charParts{ids: newTable(0), last: newTable(0), unk: unknown, fuse: m.FuseUnk}
+	b.chars = c
+	for id, token := range ordinary {
+		if r, size := utf8.DecodeRuneInString(token); size > 0 && size == len(token) {
+			c.ids.set(uint64(r), int32(id))
+		}
+		if begin, ok := strings.CutSuffix(token, suffix); ok {
+			if r, size := utf8.DecodeRuneInString(begin); size > 0 && size == len(begin) {
+				c.last.set(uint64(r), int32(id))
+			}
+		}
+	}
+	var err error
+	switch c.bytes, err = d.fallbackBytes(); {
+	case err != nil:
+		return err
+	case c.bytes != nil && suffix != "":
+		return d.errorf("model: byte_fallback is not supported with end_of_word_suffix %.100q", suffix)
+	case c.bytes == nil && unknown < 0:
+		return d.errorf("model: neither unk_token nor byte_fallback says what a character becomes that is not in the vocabulary")
 	}
 	return nil
 }

@@ -11,10 +11,15 @@
 //     string, valid UTF-8 or not, and the offsets of the tokens tile the text.
 //   - WordPiece (Devlin et al., 2019) takes the longest token that a word begins with, again and again.
 //   - A unigram model (Kudo, 2018) takes of all ways to put a piece together the most probable one.
+//   - Byte-pair encoding of characters, with bytes for those that are unknown (Llama 2) or with what ends a word (CLIP), and
+//     WordLevel, a token a word, are read too.
 //
 // [Tokenizer.Encode] does that for a text. [Tokenizer.PostProcess] makes of one or two encoded texts what a model
 // reads: cut to a length, with the special tokens between which the model expects a text, and with token types.
 // [Tokenizer.EncodeBatch] does both for many texts on all cores.
+//
+// Rules to cut are hand-written scanners. Of the regular expressions in tokenizer.json those of GPT-2, GPT-4 and Llama 3,
+// GPT-4o, Qwen 2 and 3.5, Mistral and CLIP are known, and a few of normalisers; any other is an error that names it.
 //
 // Which characters are letters, spaces, capitals or marks, and what they are made of, is written down in tables of this
 // package, which follow the parts of Hugging Face's tokenizers 0.23.3 and not the release of Go.
@@ -26,8 +31,8 @@
 //
 // # Where this differs from Hugging Face
 //
-//   - Hugging Face reads "<s>" in a text as the special token unless told otherwise; so does [Options].ParseSpecial. Unigram models
-//     there find special tokens in text even if told otherwise.
+//   - Hugging Face reads "<s>" in a text as the special token unless told otherwise; so does [Options].ParseSpecial. Unigram and
+//     WordLevel models there find special tokens in text even if told otherwise.
 //   - Offsets count bytes; [RuneOffsets] counts characters. Where several byte-level tokens share one character each has its
 //     own bytes, not the whole character. Offsets that are trimmed (RobertaProcessing) lose only spaces that are in the
 //     text, not the one that add_prefix_space puts before it.

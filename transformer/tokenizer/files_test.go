@@ -69,7 +69,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"an id twice", vocabFile, appended + ",\n\"x y\":5}", `vocab.json: tokens "!" and "x y" share the id 5`},
 		{"a hole", vocabFile, appended + ",\n\"x y\":587}", `vocab.json: token "x y": id 587, but 587 tokens need`},
 		{"no mask", vocabFile, in(vocab, `"<mask>"`, `"[MASK]"`), `vocab.json: the special token "<mask>" is missing`},
-		{"no byte", vocabFile, in(vocab, `"Ġ":`, `"x y":`), `vocab.json: the token 'Ġ' of the byte 0x20 is missing`},
+		{"no byte", vocabFile, in(vocab, `"Ġ":`, `"x y":`), `vocab.json: the token "Ġ" of the byte 0x20 is missing`},
 		{"not UTF-8", vocabFile, appended + ",\n\"\xff\":586}", "vocab.json: not UTF-8"},
 		{"too large", vocabFile, strings.Repeat(" ", maxFile+1), "vocab.json: larger than"},
 		{"one part", mergesFile, "#version: 0.2\nt h\nhe\n", `merges.txt:3: "he" is not two tokens`},
@@ -188,7 +188,7 @@ func FuzzVocab(f *testing.F) {
 			}
 		}
 		d := &definition{model: modelDefinition{Type: "BPE", tokens: tokens, ids: ids}}
-		if hasBytes("vocab.json", ids) == nil && d.byteLevel(settings{}) == nil {
+		if hasBytes("vocab.json", ids, "") == nil && d.byteLevel(settings{}) == nil {
 			if tok, err := d.build(); err == nil {
 				check(t, tok, "any text \xff")
 			}

@@ -163,6 +163,11 @@ func (d *definition) readJSON(path string) error {
 		m.Prefix, m.MaxChars, m.UnkToken = orDefault(m.Prefix, &prefix), orDefault(m.MaxChars, &chars), orDefault(m.UnkToken, &unk)
 		m.tokens, m.ids, err = parseVocabIn(path, content, m.Vocab)
 		return err
+	case "WordLevel":
+		unk := "<unk>"
+		m.UnkToken = orDefault(m.UnkToken, &unk)
+		m.tokens, m.ids, err = parseVocabIn(path, content, m.Vocab)
+		return err
 	case "Unigram":
 		return d.readScores()
 	}
@@ -185,17 +190,8 @@ func (d *definition) readJSONMerges(content []byte) (err error) {
 		return d.errorf("model: dropout %v is not supported", *m.Dropout)
 	case set(m.Prefix):
 		return d.errorf("model: continuing_subword_prefix %.100q is not supported", *m.Prefix)
-	case set(m.Suffix):
-		return d.errorf("model: end_of_word_suffix %.100q is not supported", *m.Suffix)
-	case m.Bytes:
-		return d.errorf("model: byte_fallback is not supported in a model of type BPE")
-	case m.Ignore:
-		return d.errorf("model: ignore_merges is not supported")
 	}
 	if m.tokens, m.ids, err = parseVocabIn(d.path, content, m.Vocab); err != nil {
-		return err
-	}
-	if err := hasBytes(d.path, m.ids); err != nil {
 		return err
 	}
 	var pairs [][2]string
@@ -300,7 +296,7 @@ func (d *definition) readBPE(dir string, s settings) error {
 	if d.model.tokens, d.model.ids, err = parseVocab(d.path, content, 1); err != nil {
 		return err
 	}
-	if err := hasBytes(d.path, d.model.ids); err != nil {
+	if err := hasBytes(d.path, d.model.ids, ""); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, mergesFile)

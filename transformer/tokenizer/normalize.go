@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -114,26 +115,56 @@ func (s spaceStripper) normalize(n *normal) {
 	n.copy(start, end)
 }
 
-// replacer puts one string in the place of another.
-type replacer struct{ pattern, content string }
+// replacer puts a string in the place of what matches a pattern.
+type replacer struct {
+	pattern matcher
+	literal string // that the pattern is; "": it is another one
+	content string
+}
+
+func (p replacer) next(d *database, text string, from int) (start, end int) {
+	if p.literal == "" {
+		return p.pattern.next(d, text, from)
+	}
+	if i := strings.Index(text[from:], p.literal); i >= 0 {
+		return from + i, from + i + len(p.literal)
+	}
+	return len(text), len(text)
+}
 
 func (p replacer) normalize(n *normal) {
-	if !bytes.Contains(n.text, []byte(p.pattern)) {
+	d := characters()
+	text := n.string()
+	start, end := p.next(d, text, 0)
+	if start == len(text) {
 		return
 	}
-	old := n.rewrite()
-	for i := 0; ; {
-		j := bytes.Index(old[i:], []byte(p.pattern))
-		if j < 0 {
-			n.copy(i, len(old))
-			return
-		}
-		n.copy(i, i+j)
-		i += j + len(p.pattern)
+	old := n.rewrite() // which text is a view of
+	done := 0
+	for ; start < len(text); start, end = p.next(d, text, end) {
+		n.copy(done, start)
 		for _, r := range p.content {
-			n.put(r, i-1) // stands for the last character that it replaces, as in Hugging Face
+			n.put(r, end-1) // stands for the last character that it replaces, as in Hugging Face
 		}
+		done = end
 	}
+	n.copy(done, len(old))
+}
+
+// nmt takes control characters away, and puts spaces in the place of what is like one.
+type nmt struct{}
+
+func (nmt) normalize(n *normal) {
+	eachRune(n, func(r rune, at int) {
+		switch {
+		case r >= 1 && r <= 8, r == 0xB, r >= 0xE && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, r >= 0x200B && r <= 0x200F, r == 0x2028, r == 0x2029,
+			r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+			n.put(' ', at)
+		default:
+			n.put(r, at)
+		}
+	})
 }
 
 // prepender puts a string before a text that is not empty.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +17,7 @@ import (
 func parityNames(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/parity/*.txt")
-	if err != nil || len(paths) < 13 {
+	if err != nil || len(paths) < 26 {
 		t.Fatalf("%d tokenizers in testdata/parity: %v", len(paths), err)
 	}
 	var names []string
@@ -99,7 +98,11 @@ func describe(out []string, tok *Tokenizer, texts []string, encodings ...Encodin
 					s.End++
 				}
 			}
-			out = append(out, fmt.Sprintf("%d %d %d %d %d %d", id, s.Start, s.End, special, e.Types[i], sequence))
+			line := strconv.AppendInt(nil, int64(id), 10)
+			for _, n := range [...]int{s.Start, s.End, special, int(e.Types[i]), sequence} {
+				line = strconv.AppendInt(append(line, ' '), int64(n), 10)
+			}
+			out = append(out, string(line))
 		}
 		out = append(out, "-")
 	}
@@ -129,7 +132,7 @@ func outcome(tok *Tokenizer, text, pair string) []string {
 	}
 	plain := tok.Encode(ordinary).IDs
 	for _, id := range plain {
-		out = append(out, fmt.Sprint(id))
+		out = append(out, strconv.Itoa(int(id)))
 	}
 	out = append(out, decoded(plain))
 	o := Options{ParseSpecial: true}
@@ -164,16 +167,17 @@ func TestParity(t *testing.T) {
 	texts := parityTexts(t)
 	for _, name := range parityNames(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			content, err := os.ReadFile("testdata/parity/" + name + ".txt")
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := strings.Fields(string(content))
-			if len(want) != len(texts) {
+			if len(want) < 1000 || len(want) > len(texts) {
 				t.Fatalf("hashes of %d texts, of %d here", len(want), len(texts))
 			}
 			tok, failed := loadParity(t, name), 0
-			for i, text := range texts {
+			for i, text := range texts[:len(want)] {
 				out := outcome(tok, text, texts[(i+1)%len(texts)])
 				if digest(out)[:6] == want[i] {
 					continue

@@ -132,28 +132,3 @@ func cluster(d *database, text []byte) int {
 	}
 	return n
 }
-
-// spacesReplacer puts a string in the place of two spaces or more.
-type spacesReplacer struct{ content string }
-
-func (s spacesReplacer) normalize(n *normal) {
-	if !bytes.Contains(n.text, []byte("  ")) {
-		return
-	}
-	old := n.rewrite()
-	for i := 0; i < len(old); {
-		end := i
-		for end < len(old) && old[end] == ' ' {
-			end++
-		}
-		if end-i < 2 {
-			end = i + 1
-			n.copy(i, end)
-		} else {
-			for _, r := range s.content {
-				n.put(r, end-1)
-			}
-		}
-		i = end
-	}
-}

@@ -49,7 +49,7 @@ func (m *metaspace) split(t *Tokenizer, st *state, v view, stage int) {
 	first := v.span(0, 1).Start == 0
 	if strings.Contains(v.text, " ") {
 		n.load(v)
-		replacer{" ", m.Replacement}.normalize(n)
+		replacer{literal: " ", content: m.Replacement}.normalize(n)
 		v = n.view()
 	}
 	if !strings.HasPrefix(v.text, m.Replacement) && (m.PrependScheme == "always" || m.PrependScheme == "first" && first) {
@@ -70,6 +70,58 @@ func (m *metaspace) split(t *Tokenizer, st *state, v view, stage int) {
 	}
 }
 
+// splitter is Split: it cuts where a pattern matches, and joins what it cut as behavior says.
+type splitter struct {
+	pattern  matcher
+	behavior string
+	invert   bool // take what does not match for what does
+}
+
+// The behaviors: a match is a piece, or none, or of the piece before or behind it, or of the matches next to it.
+const (
+	isolated   = "Isolated"
+	removed    = "Removed"
+	withBefore = "MergedWithPrevious"
+	withNext   = "MergedWithNext"
+	contiguous = "Contiguous"
+)
+
+func (s *splitter) split(t *Tokenizer, st *state, v view, stage int) {
+	d := characters()
+	start, end, last := 0, 0, false // a piece that may be joined to, and whether its last part is a match
+	part := func(to int, match bool) {
+		if to == end {
+			return
+		}
+		join := false
+		switch s.behavior {
+		case withBefore:
+			join = match && !last
+		case withNext:
+			join = !match && last
+		case contiguous:
+			join = match == last
+		}
+		if !join && start < end {
+			t.cut(st, v.slice(start, end), stage+1)
+		}
+		if !join {
+			start = end
+		}
+		if end, last = to, match; match && s.behavior == removed {
+			start = to
+		}
+	}
+	for at := 0; at < len(v.text); at = end {
+		from, to := s.pattern.next(d, v.text, at)
+		part(from, s.invert)
+		part(to, !s.invert)
+	}
+	if start < end {
+		t.cut(st, v.slice(start, end), stage+1)
+	}
+}
+
 // classes cuts where characters of one class meet those of another: what is to drop belongs to no piece, what is lone is
 // a piece of its own, and the other pieces are runs of what is of a word, and of what is not.
 type classes struct{ drop, lone, word class }
@@ -80,6 +132,8 @@ var (
 	whitespaceSplit  = classes{drop: space}
 	whitespaceWords  = classes{drop: space, word: wordChar}
 	punctuations     = classes{lone: punctuation}
+	digits           = classes{word: digit}
+	singleDigits     = classes{lone: digit}
 )
 
 const (

@@ -27,15 +27,15 @@ func (t *Tokenizer) Save(dir string) error {
 		write func(w *strings.Builder)
 	}
 	m := &t.definition.model
-	switch m.Type {
-	case "BPE":
+	switch {
+	case t.isGPT2():
 		files = append(files, entry{vocabFile, func(w *strings.Builder) { writeVocab(w, m.tokens, "") }}, entry{mergesFile, func(w *strings.Builder) {
 			w.WriteString(mergesVersion + "\n")
 			for _, merge := range m.merges {
 				fmt.Fprintf(w, "%s %s\n", m.tokens[merge.left], m.tokens[merge.right])
 			}
 		}})
-	case "WordPiece":
+	case m.Type == "WordPiece":
 		if !slices.ContainsFunc(m.tokens, func(token string) bool { return strings.ContainsAny(token, "\n\r") }) {
 			files = append(files, entry{wordsFile, func(w *strings.Builder) {
 				for _, token := range m.tokens {
@@ -55,6 +55,16 @@ func (t *Tokenizer) Save(dir string) error {
 		}
 	}
 	return nil
+}
+
+// isGPT2 tells whether vocab.json and merges.txt say all that there is to say.
+func (t *Tokenizer) isGPT2() bool {
+	m := &t.definition.model
+	if m.Type != "BPE" || m.Ignore || m.Suffix != nil && *m.Suffix != "" || t.normalizer != nil || len(t.pre) != 1 {
+		return false
+	}
+	b, ok := t.pre[0].(*byteLevel)
+	return ok && (b.UseRegex == nil || *b.UseRegex)
 }
 
 // writeVocab writes an object of tokens and their ids.
@@ -105,12 +115,8 @@ func (t *Tokenizer) writeJSON(w *strings.Builder) {
 	fmt.Fprintf(w, "    \"type\": %s,\n", quote(m.Type))
 	switch m.Type {
 	case "BPE":
-		unk := "null"
-		if m.UnkToken != nil {
-			unk = quote(*m.UnkToken)
-		}
-		fmt.Fprintf(w, "    \"dropout\": null,\n    \"unk_token\": %s,\n    \"continuing_subword_prefix\": \"\",\n    \"end_of_word_suffix\": \"\",\n"+
-			"    \"fuse_unk\": %t,\n    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n    \"vocab\": ", unk, m.FuseUnk)
+		fmt.Fprintf(w, "    \"dropout\": null,\n    \"unk_token\": %s,\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": %s,\n"+
+			"    \"fuse_unk\": %t,\n    \"byte_fallback\": %t,\n    \"ignore_merges\": %t,\n    \"vocab\": ", marshal(m.UnkToken), marshal(m.Suffix), m.FuseUnk, m.Bytes, m.Ignore)
 		writeVocab(w, m.tokens, "      ")
 		w.WriteString(",\n    \"merges\": [")
 		for i, merge := range m.merges {
@@ -123,6 +129,10 @@ func (t *Tokenizer) writeJSON(w *strings.Builder) {
 	case "WordPiece":
 		fmt.Fprintf(w, "    \"unk_token\": %s,\n    \"continuing_subword_prefix\": %s,\n    \"max_input_chars_per_word\": %d,\n    \"vocab\": ",
 			quote(*m.UnkToken), quote(*m.Prefix), *m.MaxChars)
+		writeVocab(w, m.tokens, "      ")
+		w.WriteString("\n")
+	case "WordLevel":
+		fmt.Fprintf(w, "    \"unk_token\": %s,\n    \"vocab\": ", quote(*m.UnkToken))
 		writeVocab(w, m.tokens, "      ")
 		w.WriteString("\n")
 	case "Unigram":
@@ -155,9 +165,9 @@ func (t *Tokenizer) writeConfig(w *strings.Builder) {
 				config = append(config, fmt.Sprintf(`  "strip_accents": %t`, *b.StripAccents))
 			}
 		}
-	case d.model.Type == "BPE" && bytes.Contains(d.PostProcessor, []byte("RobertaProcessing")):
+	case t.isGPT2() && bytes.Contains(d.PostProcessor, []byte("RobertaProcessing")):
 		config[0] = `  "tokenizer_class": "RobertaTokenizer"`
-	case d.model.Type == "BPE":
+	case t.isGPT2():
 		config[0] = `  "tokenizer_class": "GPT2Tokenizer"`
 	}
 	if d.model.Type == "BPE" {

@@ -30,7 +30,7 @@ type Tokenizer struct {
 	normalizer      normalizer
 	pre             []preTokenizer
 	model           model
-	decoder         decoder
+	decoders        decoders
 	single, pair    template // what is made of one text, and of two
 	trim            bool     // whether offsets are without the spaces at the ends of tokens
 

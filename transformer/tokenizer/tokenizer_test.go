@@ -128,7 +128,7 @@ func FuzzEncode(f *testing.F) {
 func naive(tok *bpe, piece string) []int32 {
 	ids := []int32{}
 	for i := range len(piece) {
-		ids = append(ids, tok.byteID[piece[i]])
+		ids = append(ids, tok.bytes[piece[i]])
 	}
 	for {
 		best, at := int32(len(tok.merges)), 0

@@ -21,6 +21,10 @@ type TrainConfig struct {
 	VocabSize    int  // tokens to end with, the special ones and the bytes or characters included: at least 261 of Train
 	MinFrequency int  // how often a pair must occur to be merged; 0 means 2
 	Cased        bool // of TrainWordPiece: keep capitals and accents, as BERT's cased vocabularies do
+
+	// Progress, if not nil, is called now and then: with the bytes of text that were counted, no tokens yet, and later with
+	// all bytes and the tokens there are.
+	Progress func(bytes int64, tokens int)
 }
 
 // Train learns a vocabulary of byte-level BPE from texts, an iterator such as slices.Values returns. It merges the most
@@ -34,7 +38,7 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 	if least := len(specials) + 256; cfg.VocabSize < least {
 		return nil, fmt.Errorf("tokenizer: Train: VocabSize %d, the special tokens and the bytes alone are %d", cfg.VocabSize, least)
 	}
-	words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, texts)
+	words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, texts, cfg.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func TrainWordPiece(texts func(yield func(string) bool), cfg TrainConfig) (*Toke
 		normalizer: &bert{CleanText: true, HandleChineseChars: true, Lowercase: !cfg.Cased},
 		pre:        []preTokenizer{bertPreTokenizer},
 	}
-	words, err := countWords(t, texts)
+	words, err := countWords(t, texts, cfg.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +131,9 @@ func (c *corpus) learn(tokens []string, prefix string, cfg TrainConfig) ([]strin
 		tokens = append(tokens, tokens[p.left]+strings.TrimPrefix(tokens[p.right], prefix))
 		merges = append(merges, merge{p, id})
 		c.merge(index, id)
+		if cfg.Progress != nil && (len(tokens)%256 == 0 || len(tokens) == cfg.VocabSize) {
+			cfg.Progress(c.texts, len(tokens))
+		}
 	}
 	return tokens, merges
 }
@@ -150,6 +157,7 @@ func (d *definition) trained(complete func() error) (*Tokenizer, error) {
 // all merges together visit no more places than a small multiple of the bytes in the corpus, even if it is a single word.
 type corpus struct {
 	symbols []symbol
+	texts   int64   // bytes
 	counts  []int64 // by word
 	index   table   // of pairs
 	pairs   []occurrences
@@ -183,7 +191,8 @@ type words struct {
 	index  map[string]int32
 	list   []string
 	counts []int64
-	size   int // bytes of list
+	size   int   // bytes of list
+	texts  int64 // bytes of texts
 }
 
 func newWords() *words { return &words{index: map[string]int32{}} }
@@ -206,7 +215,7 @@ func (wordCounter) split(_ *Tokenizer, st *state, v view, _ int) { st.words.add(
 
 // countWords counts the pieces that a tokenizer without a model makes of texts, on all cores. The order of the words
 // depends on who counted what; what is learned from them does not.
-func countWords(t *Tokenizer, texts func(yield func(string) bool)) (*words, error) {
+func countWords(t *Tokenizer, texts func(yield func(string) bool), progress func(bytes int64, tokens int)) (*words, error) {
 	const group, groups = 1 << 16, 64 // bytes of texts that are counted together, and how many of those are at hand
 	t.pre = append(t.pre, wordCounter{})
 	counters := make([]*state, parallel.Threads())
@@ -227,18 +236,26 @@ func countWords(t *Tokenizer, texts func(yield func(string) bool)) (*words, erro
 		return !slices.ContainsFunc(counters, func(st *state) bool { return st.words.size > math.MaxInt32 })
 	}
 	var now []string
-	size := 0
+	size, total := 0, int64(0)
 	texts(func(text string) bool {
 		now, size = append(now, text), size+len(text)
 		if size < group {
 			return true
 		}
+		total += int64(size)
 		full, now, size = append(full, now), nil, 0
-		return len(full) < groups || count()
+		if len(full) < groups {
+			return true
+		}
+		if progress != nil {
+			progress(total, 0)
+		}
+		return count()
 	})
 	full = append(full, now)
 	ok := count()
 	all := counters[0].words
+	all.texts = total + int64(size)
 	for _, st := range counters[1:] {
 		for i, word := range st.words.list {
 			all.add(word, st.words.counts[i])
@@ -253,7 +270,7 @@ func countWords(t *Tokenizer, texts func(yield func(string) bool)) (*words, erro
 
 // newCorpus lays out words as the symbols that spell yields for each.
 func newCorpus(words *words, spell func(yield func(id int32), word string)) *corpus {
-	c := &corpus{counts: words.counts, index: newTable(0), symbols: make([]symbol, 0, words.size)}
+	c := &corpus{texts: words.texts, counts: words.counts, index: newTable(0), symbols: make([]symbol, 0, words.size)}
 	for i, word := range words.list {
 		first := int32(len(c.symbols))
 		spell(func(id int32) {

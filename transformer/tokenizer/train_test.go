@@ -297,12 +297,13 @@ func TestTrainWordPieceByTheBook(t *testing.T) {
 func TestTrainOnManyThreads(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	var texts []string
-	for size := 0; size < 5<<20; { // more than are counted at once
+	total := 0
+	for total < 5<<20 { // more than are counted at once
 		b := make([]byte, 20+rng.IntN(2000))
 		for i := range b {
 			b[i] = "etaoin  "[rng.IntN(8)]
 		}
-		texts, size = append(texts, string(b)), size+len(b)
+		texts, total = append(texts, string(b)), total+len(b)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	want := map[string]int64{}
@@ -316,7 +317,7 @@ func TestTrainOnManyThreads(t *testing.T) {
 	var first *Tokenizer
 	for _, n := range []int{1, 2, 3} {
 		runtime.GOMAXPROCS(n)
-		words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, slices.Values(texts))
+		words, err := countWords(&Tokenizer{pre: []preTokenizer{&byteLevel{}}}, slices.Values(texts), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +328,13 @@ func TestTrainOnManyThreads(t *testing.T) {
 		if !maps.Equal(got, want) {
 			t.Fatalf("%d threads: other counts", n)
 		}
-		tok := train(t, texts, TrainConfig{VocabSize: 500})
+		var size, learned []int64
+		tok := train(t, texts, TrainConfig{VocabSize: 1000, Progress: func(bytes int64, tokens int) {
+			size, learned = append(size, bytes), append(learned, int64(tokens))
+		}})
+		if !slices.IsSorted(size) || !slices.IsSorted(learned) || learned[0] != 0 || learned[len(learned)-1] != 1000 || size[len(size)-1] != int64(total) {
+			t.Errorf("progress %d, %d", size, learned)
+		}
 		if first == nil {
 			first = tok
 		}

@@ -9,7 +9,7 @@ import (
 
 // class is a set of properties of a character. Package unicode is not asked, since its tables change with the release of
 // Go, and since Hugging Face's own differ from part to part: see testdata/unicode.py.
-type class uint16
+type class uint32
 
 const (
 	letter class = 1 << iota
@@ -25,6 +25,10 @@ const (
 	canonically // changes in NFD
 	compatibly  // changes in NFKD, and otherwise than in NFD
 	capital     // changes in lower case
+	digit       // what Digits cuts out
+	upperCase   // Lu and Lt of later patterns
+	lowerCase   // Ll
+	combines    // M
 )
 
 // database is the tables of characters, made when first needed.
@@ -49,6 +53,7 @@ var characters = sync.OnceValue(func() *database {
 		{letter, lettersRanges}, {number, numbersRanges}, {space, spacesRanges},
 		{wordChar, wordsRanges}, {control, controlsRanges}, {punctuation, punctuationRanges},
 		{chinese, chineseRanges}, {accent, accentsRanges}, {mark, marksRanges},
+		{digit, digitsRanges}, {upperCase, uppersRanges}, {lowerCase, lowersRanges}, {combines, combiningsRanges},
 	} {
 		for i := 0; i < len(property.ranges); i += 2 {
 			for r := property.ranges[i]; r <= property.ranges[i+1]; r++ {

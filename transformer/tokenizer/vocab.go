@@ -90,11 +90,11 @@ func parseVocab(path string, content []byte, firstLine int) ([]string, map[strin
 	return tokens, ids, nil
 }
 
-// hasBytes checks that a byte-level vocabulary has all bytes.
-func hasBytes(path string, ids map[string]int32) error {
+// hasBytes checks that a byte-level vocabulary has all bytes, with what ends a word behind each.
+func hasBytes(path string, ids map[string]int32, suffix string) error {
 	for b, r := range byteToRune {
-		if _, ok := ids[string(r)]; !ok {
-			return fmt.Errorf("tokenizer: %s: the token %q of the byte %#02x is missing", path, r, b)
+		if _, ok := ids[string(r)+suffix]; !ok {
+			return fmt.Errorf("tokenizer: %s: the token %q of the byte %#02x is missing", path, string(r)+suffix, b)
 		}
 	}
 	return nil

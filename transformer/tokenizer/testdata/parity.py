@@ -2,6 +2,7 @@
 what it makes of many texts. TestParity makes the same texts and compares.
 
     python parity.py                 makes both
+    python parity.py later           makes those of models that this project does not have
     python parity.py hashes NAME     makes the hashes of one only
     python parity.py data DATA NAME  makes those of the lines of the files in DATA
     python parity.py show NAME I     prints what the tokenizer NAME makes of text I
@@ -17,6 +18,12 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from tokenizers import Regex
 
 TEXTS = 3000
+FEWER = 1000  # of the tokenizers that the models of this project do not use
+
+CONTRACTED, SPACED = "(?i:'s|'t|'re|'ve|'m|'ll|'d)", r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+LOWER_END = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+UPPER_START = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+CLIP = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
 def split_mix(seed):
@@ -157,11 +164,15 @@ def charsmap():
     return next(v for k, v in fields(spec) if k == 2)
 
 
-def make():
+def read_corpus():
     with open("corpus.txt", encoding="utf-8") as f:
         corpus = f.read().split("\n") * 3
     with open("parity/atoms.json", encoding="utf-8") as f:
-        corpus += json.load(f)
+        return corpus + json.load(f)
+
+
+def make():
+    corpus = read_corpus()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     berts = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -227,6 +238,97 @@ def make():
     save(tok, "albert")
 
 
+def make_later():
+    """What the models of this project do not use, but others do."""
+    corpus = read_corpus()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
+    def save(tok, name):
+        tok.save(f"parity/{name}.json", pretty=False)
+
+    # The patterns of later models. Of the merges some are missing, so that a vocabulary alone can make their tokens.
+    for name, normalizer, pattern in [
+        ("llama-3", None, CONTRACTED + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*" + SPACED),
+        ("qwen-2", normalizers.NFC(), CONTRACTED + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*" + SPACED),
+        ("qwen-3.5", normalizers.NFC(), CONTRACTED + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*" + SPACED),
+        ("gpt-4o", None, LOWER_END + CONTRACTED + "?|" + UPPER_START + CONTRACTED + r"?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + SPACED),
+        ("mistral", None, LOWER_END + "|" + UPPER_START + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + SPACED),
+    ]:
+        with open("vocab.json", encoding="utf-8") as v, open("merges.txt", encoding="utf-8") as m:
+            vocab, merges = json.load(v), [tuple(line.split()) for line in m.read().split("\n")[1:] if line]
+        tok = Tokenizer(models.BPE(vocab, [m for i, m in enumerate(merges) if i % 7 != 6], ignore_merges=name == "llama-3"))
+        if normalizer is not None:
+            tok.normalizer = normalizer
+        tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        tok.decoder = decoders.ByteLevel()
+        tok.add_special_tokens([AddedToken(s, normalized=False) for s in special])
+        tok.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 0)])])
+        save(tok, name)
+
+    # Merges of characters: with bytes for those that are unknown, or a token; with what ends a word, and of bytes.
+    def learned(tok, **settings):
+        # The trainer numbers characters in another order each time, and here in theirs.
+        train(tok, trainers.BpeTrainer(vocab_size=500, show_progress=False, limit_alphabet=80, **settings), [text for text in corpus if "<" not in text])
+        model = json.loads(tok.to_str())["model"]
+        return list(model["vocab"]), [tuple(m) for m in model["merges"]]
+
+    def numbered(tokens):
+        return {t: i for i, t in enumerate(dict.fromkeys(tokens))}
+
+    tok = Tokenizer(models.BPE(unk_token="<unk>"))
+    tok.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    vocab, merges = learned(tok)
+    vocab = numbered(["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + vocab)
+    tok.model = models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    tok.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tok.add_special_tokens([AddedToken(s, normalized=False) for s in ["<unk>", "<s>", "</s>"]])
+    tok.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    save(tok, "llama-2")
+    tok.normalizer, tok.pre_tokenizer = normalizers.Replace(" ", "▁"), pre_tokenizers.Split(" ", "merged_with_previous")
+    tok.model = models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True)
+    tok.decoder = decoders.Metaspace()
+    save(tok, "fused")
+
+    tok = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    tok.normalizer, tok.pre_tokenizer, tok.decoder = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer(), decoders.BPEDecoder("</w>")
+    vocab, merges = learned(tok, end_of_word_suffix="</w>")
+    tok.model = models.BPE(numbered(["<unk>"] + vocab), merges, unk_token="<unk>", end_of_word_suffix="</w>")
+    save(tok, "gpt")
+
+    tok = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    tok.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(CLIP), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tok.decoder = decoders.ByteLevel()
+    vocab, merges = learned(tok, end_of_word_suffix="</w>")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tok.model = models.BPE(numbered(alphabet + [c + "</w>" for c in alphabet] + vocab + ["<|endoftext|>"]), merges, unk_token="<|endoftext|>", end_of_word_suffix="</w>")
+    tok.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
+    save(tok, "clip")
+
+    # Words, and pieces of all kinds.
+    def words(normalizer, *pre):
+        tok = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+        tok.normalizer, tok.pre_tokenizer = normalizer, pre_tokenizers.Sequence(list(pre))
+        train(tok, trainers.WordLevelTrainer(vocab_size=300, special_tokens=["[UNK]"], show_progress=False), [text for text in corpus if "[" not in text])
+        tok.model = models.WordLevel(numbered(["[UNK]"] + sorted(tok.get_vocab())), unk_token="[UNK]")
+        return tok
+
+    tok = words(normalizers.Sequence([normalizers.Nmt(), normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " ")]),
+                pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.Digits(individual_digits=False))
+    tok.decoder = decoders.CTC("[UNK]", "e")
+    save(tok, "words")
+    tok = words(normalizers.Sequence([normalizers.Replace(Regex(r"\n"), "| "), normalizers.Strip(left=True, right=False)]),
+                pre_tokenizers.CharDelimiterSplit("e"), pre_tokenizers.Punctuation("merged_with_previous"), pre_tokenizers.Split(" ", "merged_with_next"), pre_tokenizers.Digits(individual_digits=True))
+    tok.decoder = decoders.Sequence([decoders.Strip(" ", 2, 0), decoders.Replace(Regex(r"[\n\r\t]"), "--"), decoders.WordPiece("a", False)])
+    save(tok, "pieces-1")
+    save(words(normalizers.NFKC(), pre_tokenizers.Split("a", "contiguous"), pre_tokenizers.Split(Regex(CLIP), "merged_with_previous", invert=True), pre_tokenizers.Punctuation("removed")), "pieces-2")
+    save(words(normalizers.NFKD(), pre_tokenizers.Punctuation("merged_with_next"), pre_tokenizers.Split(Regex(r"\s+"), "merged_with_next", invert=True), pre_tokenizers.Split("the", "isolated")), "pieces-3")
+
+
+USED = ["albert", "bert", "bert-accents", "bert-added", "bert-cased", "bert-strip", "nfc", "nfd", "prefix", "roberta", "t5", "template", "xlm-r"]
+
+
 def names():
     return sorted(f[:-5] for f in os.listdir("parity") if f.endswith(".json") and f != "atoms.json")
 
@@ -235,7 +337,7 @@ def hashes(name):
     texts = make_texts()
     tok = Tokenizer.from_file(f"parity/{name}.json")
     with open(f"parity/{name}.txt", "w") as f:
-        for i, text in enumerate(texts):
+        for i, text in enumerate(texts[: TEXTS if name in USED else FEWER]):
             f.write(digest(outcome(tok, text, texts[(i + 1) % len(texts)]))[:6] + "\n")
 
 
@@ -256,9 +358,15 @@ if sys.argv[1:2] == ["show"]:
     print("\n".join(outcome(Tokenizer.from_file(f"parity/{sys.argv[2]}.json"), texts[i], texts[(i + 1) % len(texts)])))
 elif sys.argv[1:2] == ["hashes"]:
     hashes(sys.argv[2])
+elif sys.argv[1:2] == ["later"]:
+    make_later()
+    for name in names():
+        if name not in USED:
+            hashes(name)
 elif sys.argv[1:2] == ["data"]:
     data_hashes(sys.argv[2], sys.argv[3])
 else:
     make()
+    make_later()
     for name in names():
         hashes(name)

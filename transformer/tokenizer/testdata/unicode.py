@@ -40,6 +40,7 @@ nfd, nfc, nfkd = normalizers.NFD(), normalizers.NFC(), normalizers.NFKD()
 words = pre_tokenizers.Whitespace()
 bert_words = pre_tokenizers.BertPreTokenizer()
 white = pre_tokenizers.WhitespaceSplit()
+digits = pre_tokenizers.Digits(True)
 
 form = {c: nfd.normalize_str(chr(c)) for c in points}
 
@@ -53,6 +54,10 @@ properties = {
     "chinese": where(lambda c: chinese.normalize_str(c) != c),  # what BERT puts spaces around
     "accents": where(lambda c: form[ord(c)] == c and strip.normalize_str(c) == ""),  # what BERT removes after NFD
     "marks": where(lambda c: accents.normalize_str(c) == ""),  # what StripAccents removes
+    "digits": where(lambda c: len(digits.pre_tokenize_str("a" + c + "a")) == 3),  # what Digits cuts out
+    "uppers": matching(r"[\p{Lu}\p{Lt}]"),  # of later patterns
+    "lowers": matching(r"\p{Ll}"),
+    "combinings": matching(r"\p{M}"),
 }
 
 # Rust's char::is_whitespace, which parts without regular expressions use, is the same.
