@@ -64,8 +64,7 @@ func loadBartCurve(t *testing.T) (*bartCurve, *Model, []*task.Task, []*example) 
 			examples[i].sequences = append(examples[i].sequences, tokenizer.Encoding{IDs: ids})
 		}
 		if e.Task == "span" {
-			examples[i].spans = []window{{first: e.First, count: e.Count, offsets: make([]tokenizer.Span, e.Count)}}
-			examples[i].start, examples[i].end = e.Start, e.End
+			examples[i].spans = []window{{first: e.First, count: e.Count, start: e.Start, end: e.End}}
 		}
 	}
 	m := NewModel(bareBart(c.Config, nil), tasks, autograd.NewKey(2))
@@ -287,7 +286,7 @@ func TestLongSummariesAreCut(t *testing.T) {
 func TestBartTokens(t *testing.T) {
 	tr := newBartTrainer(t, "", func(c *Config) { c.R3F.Lambda = 1 })
 	for range 5 {
-		p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
+		p := tr.model.pack(tr.tasks, tr.sampler.batch())
 		tokens := 0
 		for _, e := range p.examples {
 			tokens += e.tokens()
@@ -315,7 +314,7 @@ func TestNoiseByFamily(t *testing.T) {
 	tr := newBartTrainer(t, "", nil)
 	var p *packed
 	for p == nil || p.written == nil {
-		p = tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
+		p = tr.model.pack(tr.tasks, tr.sampler.batch())
 	}
 	words := autograd.Zeros(p.batch.Tokens(), 64)
 	key := autograd.NewKey(1)

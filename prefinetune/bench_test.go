@@ -79,7 +79,7 @@ func BenchmarkOverhead(b *testing.B) {
 			b.ResetTimer()
 			for i := range b.N {
 				at := tr.sampler.Cursor
-				p := tr.model.pack(tr.tasks, tr.sampler.update()[0], (*example).training)
+				p := tr.model.pack(tr.tasks, tr.sampler.update()[0])
 				tr.cfg.weigh(tr.tasks, p)
 				tr.sampler.seek(at)
 				if i%2 == 0 {

@@ -79,7 +79,7 @@ func (t *Trainer) gradient(g *autograd.Gradients, batches [][]*example) {
 	g.Reset()
 	var packs []*packed
 	for _, examples := range batches {
-		packs = append(packs, t.model.pack(t.tasks, examples, (*example).training))
+		packs = append(packs, t.model.pack(t.tasks, examples))
 	}
 	Config{Scaling: t.cfg.Scaling}.weigh(t.tasks, packs...)
 	for _, p := range packs {

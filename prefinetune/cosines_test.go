@@ -105,7 +105,7 @@ func TestTaskGradientsAddUp(t *testing.T) {
 	var packs []*packed
 	byTask, total := map[int][][]*example{}, 0.0
 	for _, b := range batches {
-		packs = append(packs, tr.model.pack(tasks, b, (*example).training))
+		packs = append(packs, tr.model.pack(tasks, b))
 		for _, e := range b {
 			byTask[e.task] = append(byTask[e.task], []*example{e})
 			total++

@@ -10,7 +10,7 @@ import (
 // TaskCount is what is known of a task before training: what a dry run shows.
 type TaskCount struct {
 	Task       *task.Task
-	Train, Dev int   // examples
+	Train, Dev int   // examples; of questions that may have no answer, in training, windows of their passages
 	Dropped    int   // training examples whose answer fits no window
 	Labels     []int // training examples of each class, or of each position of the right candidate
 	Truncated  int   // training examples of which the model does not see all text
@@ -69,7 +69,7 @@ func (c *taskCount) add(e *example) {
 	if e.truncated {
 		c.Truncated++
 	}
-	for _, s := range e.training() {
+	for _, s := range e.sequences {
 		c.lengths = append(c.lengths, len(s.IDs))
 	}
 }

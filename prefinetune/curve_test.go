@@ -61,8 +61,7 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 			examples[i].sequences = append(examples[i].sequences, tokenizer.Encoding{IDs: ids})
 		}
 		if e.Task == "span" {
-			examples[i].spans = []window{{first: e.First, count: e.Count, offsets: make([]tokenizer.Span, e.Count)}}
-			examples[i].start, examples[i].end = e.Start, e.End
+			examples[i].spans = []window{{first: e.First, count: e.Count, start: e.Start, end: e.End}}
 		}
 	}
 	m := NewModel(bare(c.Config, nil), tasks, autograd.NewKey(2))
@@ -74,7 +73,7 @@ func loadCurve(t *testing.T) (*curve, *Model, []*task.Task, []*example) {
 
 // weighed packs examples for a step by the paper's recipe.
 func weighed(m *Model, tasks []*task.Task, examples ...*example) *packed {
-	p := m.pack(tasks, examples, (*example).training)
+	p := m.pack(tasks, examples)
 	Config{}.withDefaults().weigh(tasks, p)
 	return p
 }

@@ -15,10 +15,8 @@ type example struct {
 	labels    []int32              // what is to be written of a source, <s> to </s>
 	decoded   bool                 // a decoder reads the sequences, too
 	value     float64              // of a regression: the score, in training standardised
-	target    int                  // class or candidate; for a span the window with the answer, -1 for none
+	target    int                  // class or candidate
 	spans     []window             // of each sequence, for a span task
-	start     int                  // first and last token of the answer, counted from the start of
-	end       int                  // its window's passage part
 	truncated bool                 // not all of the text is there
 	where     string               // file and line it came from
 }
@@ -27,15 +25,36 @@ type example struct {
 type window struct {
 	first, count int              // tokens of the sequence
 	offsets      []tokenizer.Span // of those tokens in the passage
+	start, end   int              // first and last of them that the answer is; -1 if it is not, or not whole, among them
+	none         bool             // that there is no answer may be said, by the sequence's first token
+}
+
+// choices returns how many positions there are to choose among.
+func (w window) choices() int {
+	if w.none {
+		return w.count + 1
+	}
+	return w.count
+}
+
+// choice returns the number of the right one for the start of the answer, or its end; -1 if there
+// is none.
+func (w window) choice(end bool) int {
+	at := w.start
+	if end {
+		at = w.end
+	}
+	if w.none {
+		return at + 1
+	}
+	return at
 }
 
 // tokens returns how many tokens of a training batch the example takes, the encoder's and the
 // decoder's.
-func (e *example) tokens() int { return e.tokensOf(e.training()) }
-
-func (e *example) tokensOf(sequences []tokenizer.Encoding) int {
+func (e *example) tokens() int {
 	n := len(e.labels)
-	for _, s := range sequences {
+	for _, s := range e.sequences {
 		n += len(s.IDs)
 		if e.decoded {
 			n += len(s.IDs)
@@ -44,12 +63,30 @@ func (e *example) tokensOf(sequences []tokenizer.Encoding) int {
 	return n
 }
 
-// training returns the sequences to train on: for a span, the window with the answer.
-func (e *example) training() []tokenizer.Encoding {
-	if e.spans != nil {
-		return e.sequences[e.target : e.target+1]
+// training returns what is trained on. Of the windows of a passage that is the one where the answer
+// has the most context, and if no window holds all of it, nothing. A question that may have no answer is
+// asked of every window, as by Hugging Face: most do not hold it.
+func (e *example) training() []*example {
+	if e.spans == nil {
+		return []*example{e}
 	}
-	return e.sequences
+	var windows []*example
+	best, most := -1, -1
+	for i, w := range e.spans {
+		if context := min(w.start, w.count-1-w.end); w.start >= 0 && context > most {
+			best, most = i, context
+		}
+	}
+	for i, w := range e.spans {
+		if i != best && !w.none {
+			continue
+		}
+		part := *e
+		w.offsets = nil // only predictions are mapped back
+		part.sequences, part.spans = []tokenizer.Encoding{e.sequences[i]}, []window{w}
+		windows = append(windows, &part)
+	}
+	return windows
 }
 
 // encoder turns texts into sequences.
@@ -83,7 +120,7 @@ func (enc *encoder) encode(index int, t *task.Task, ex task.Example) (*example, 
 			e.sequences = append(e.sequences, enc.join(e, limit, ex.Context, choice))
 		}
 	case task.MRC:
-		enc.windows(e, ex)
+		enc.windows(e, t, ex)
 	case task.Summarisation:
 		e.sequences = []tokenizer.Encoding{enc.join(e, enc.maxLength, ex.Source, "")}
 		e.labels = enc.join(e, enc.maxLength, ex.Target, "").IDs
@@ -106,8 +143,9 @@ func (enc *encoder) join(e *example, limit int, a, b string) tokenizer.Encoding 
 }
 
 // windows makes the sequences of question and passage. A passage that does not fit is
-// seen through windows that overlap by half.
-func (enc *encoder) windows(e *example, ex task.Example) {
+// seen through windows that overlap by half. Of several answers the first that a window holds is
+// the one to be found.
+func (enc *encoder) windows(e *example, t *task.Task, ex task.Example) {
 	question, passage := enc.tok.Encode(ex.Question), enc.tok.Encode(ex.Passage)
 	if most := enc.maxLength / 3; len(question.IDs) > most {
 		question.IDs, question.Offsets, e.truncated = question.IDs[:most], question.Offsets[:most], true
@@ -117,22 +155,29 @@ func (enc *encoder) windows(e *example, ex task.Example) {
 	all := enc.tok.PostProcess(tokenizer.Options{
 		MaxLength: enc.maxLength, Truncation: tokenizer.OnlySecond, Overflow: true, Stride: room / 2,
 	}, question, passage)
-	first, last := tokensOf(passage.Offsets, ex.Answers[0])
-	e.target = -1
 	e.truncated = e.truncated || all.Truncated
-	for i, seq := range append([]tokenizer.Encoding{all}, all.Overflow...) {
-		w := window{first: slices.Index(seq.Sequences, 1)}
+	for _, seq := range append([]tokenizer.Encoding{all}, all.Overflow...) {
+		w := window{first: slices.Index(seq.Sequences, 1), start: -1, end: -1, none: t.NoAnswer}
 		for w.first >= 0 && w.first+w.count < len(seq.IDs) && seq.Sequences[w.first+w.count] == 1 {
 			w.count++
 		}
 		w.first = max(w.first, 0) // of an empty passage
 		w.offsets = seq.Offsets[w.first : w.first+w.count]
-		from := i * (room - room/2)
-		if e.target < 0 && first >= from && last < from+w.count && first <= last {
-			e.target, e.start, e.end = i, first-from, last-from
-		}
 		e.sequences = append(e.sequences, tokenizer.Encoding{IDs: seq.IDs, Types: seq.Types})
 		e.spans = append(e.spans, w)
+	}
+	found := false
+	for _, a := range ex.Answers {
+		first, last := tokensOf(passage.Offsets, a)
+		for i := range e.spans {
+			from, w := i*(room-room/2), &e.spans[i]
+			if first >= from && last < from+w.count && first <= last {
+				w.start, w.end, found = first-from, last-from, true
+			}
+		}
+		if found {
+			return
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type Prediction struct {
 	Index         int       // the likeliest class or candidate
 	Probabilities []float64 // of all classes or candidates
 	Score         float64   // of a regression
-	Text          string    // the answer found in a passage, or what was written
+	Text          string    // the answer found in a passage, empty if there is none, or what was written
 	Start         int       // byte of the passage that the answer begins at
 	Probability   float64   // of the answer's first and last token together, among all of the passage
 }
@@ -47,11 +47,10 @@ func answers(f task.Family, predictions []Prediction) (m metrics.Predictions) {
 func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*example, texts []task.Example, budget int, g transformer.GenerationConfig) ([]Prediction, error) {
 	var out []Prediction
 	scope := autograd.NewScope().NoGrad()
-	all := func(e *example) []tokenizer.Encoding { return e.sequences }
 	for from := 0; from < len(encoded); {
 		to, used := from, 0
 		for to < len(encoded) {
-			n := encoded[to].tokensOf(encoded[to].sequences)
+			n := encoded[to].tokens()
 			if to > from && used+n > budget {
 				break
 			}
@@ -70,7 +69,7 @@ func (m *Model) predict(ctx context.Context, tasks []*task.Task, encoded []*exam
 				out = append(out, Prediction{Text: text})
 			}
 		} else {
-			p := m.pack(tasks, encoded[from:to], all)
+			p := m.pack(tasks, encoded[from:to])
 			out = append(out, m.decode(tasks, p, m.scores(scope, tasks, p, nil, nil), texts[from:to])...)
 			scope.Reset()
 		}
@@ -133,11 +132,15 @@ func (m *Model) decode(tasks []*task.Task, p *packed, o outputs, texts []task.Ex
 	}
 	starts, ends := scores[:len(scores)/2], scores[len(scores)/2:]
 	for i, e := range p.examples {
-		begin, best := at, float32(0)
+		begin, best, none := at, math.Inf(-1), math.Inf(1)
 		var answer Prediction
-		for j, w := range e.spans {
+		for _, w := range e.spans {
+			if w.none { // as Hugging Face has it, every window must say so
+				none = math.Min(none, float64(starts[at])+float64(ends[at]))
+				at++
+			}
 			first, last, score := bestSpan(starts[at:at+w.count], ends[at:at+w.count])
-			if first >= 0 && (j == 0 || score > best) {
+			if first >= 0 && score > best {
 				best = score
 				from, to := w.offsets[first].Start, w.offsets[last].End
 				text := strings.TrimLeftFunc(texts[i].Passage[from:to], unicode.IsSpace)
@@ -145,8 +148,11 @@ func (m *Model) decode(tasks []*task.Task, p *packed, o outputs, texts []task.Ex
 			}
 			at += w.count
 		}
+		if none > best && e.spans[0].none {
+			best, answer = none, Prediction{}
+		}
 		if at > begin {
-			answer.Probability = math.Exp(float64(best) - logSumExp(starts[begin:at]) - logSumExp(ends[begin:at]))
+			answer.Probability = math.Exp(best - logSumExp(starts[begin:at]) - logSumExp(ends[begin:at]))
 		}
 		out = append(out, answer)
 	}
@@ -175,11 +181,11 @@ func argmax(v []float32) int {
 
 // bestSpan returns the span of at most longestAnswer tokens whose start and end scores
 // have the largest sum; first is -1 if there are no tokens.
-func bestSpan(starts, ends []float32) (first, last int, score float32) {
+func bestSpan(starts, ends []float32) (first, last int, score float64) {
 	first = -1
 	for i := range starts {
 		for j := i; j < min(i+longestAnswer, len(ends)); j++ {
-			if s := starts[i] + ends[j]; first < 0 || s > score {
+			if s := float64(starts[i]) + float64(ends[j]); first < 0 || s > score {
 				first, last, score = i, j, s
 			}
 		}

@@ -23,7 +23,7 @@ type packed struct {
 	// Rows of the target, from whose hidden states scores are made.
 	heads   []headRows // classification tasks in the order of their index
 	ranking []int32    // of all candidates
-	passage []int32    // of all passages
+	passage []int32    // of all passages, and before one that may have no answer its sequence's first
 	written []int32    // of all tokens to be written
 	numbers []headRows // regressions in the order of their index
 
@@ -47,8 +47,8 @@ type headRows struct {
 	rows []int32
 }
 
-// pack lays out examples with the given sequences of each (those of training, or all).
-func (m *Model) pack(tasks []*task.Task, examples []*example, sequences func(*example) []tokenizer.Encoding) *packed {
+// pack lays out examples.
+func (m *Model) pack(tasks []*task.Task, examples []*example) *packed {
 	p := &packed{examples: examples}
 	var all []tokenizer.Encoding
 	var targets [][]int32
@@ -56,7 +56,7 @@ func (m *Model) pack(tasks []*task.Task, examples []*example, sequences func(*ex
 	at, writes := 0, false
 	for i, e := range examples {
 		start := at
-		for _, s := range sequences(e) {
+		for _, s := range e.sequences {
 			all = append(all, s)
 			at += len(s.IDs)
 			if e.labels != nil {
@@ -103,21 +103,17 @@ func (m *Model) pack(tasks []*task.Task, examples []*example, sequences func(*ex
 			if tasks[e.task].Family != task.MRC {
 				continue
 			}
-			windows := e.spans
-			if begin[i+1]-begin[i] != len(windows) { // training: the one with the answer
-				windows = windows[e.target : e.target+1]
-			}
-			for j, w := range windows {
-				target := e.start
+			for j, w := range e.spans {
+				p.choose(i, w.choices(), w.choice(end), 0.5)
 				if end {
-					target = e.end
+					continue
 				}
-				if len(windows) > 1 && j != e.target {
-					target = -1
+				at := first(begin[i] + j)
+				if w.none {
+					p.passage = append(p.passage, at)
 				}
-				p.choose(i, w.count, target, 0.5)
-				for k := 0; k < w.count && !end; k++ {
-					p.passage = append(p.passage, first(begin[i]+j)+int32(w.first+k))
+				for k := range w.count {
+					p.passage = append(p.passage, at+int32(w.first+k))
 				}
 			}
 		}

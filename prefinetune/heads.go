@@ -40,6 +40,7 @@ type headInfo struct {
 	Family task.Family `json:"family"`
 	Labels []string    `json:"labels,omitempty"` // in the order of the outputs
 	Range  [2]float64  `json:"range,omitzero"`   // of a regression's scores
+	None   bool        `json:"no_answer,omitempty"`
 	Metric string      `json:"metric"`
 
 	Longest int `json:"longest,omitempty"` // summarisation: tokens of the longest target in training
@@ -77,7 +78,7 @@ func (t *Trainer) saveHeads(dir string) error {
 	c := t.model.base.Config
 	info := headsInfo{ModelType: c.ModelType, HiddenSize: c.HiddenSize, MaxLength: t.cfg.MaxLength, TokensPerBatch: t.cfg.TokensPerBatch}
 	for i, tk := range t.tasks {
-		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Range, tk.Metric, t.longest(i)})
+		info.Tasks = append(info.Tasks, headInfo{tk.Name, tk.Family, tk.Labels, tk.Range, tk.NoAnswer, tk.Metric, t.longest(i)})
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("prefinetune: %w", err)
@@ -146,7 +147,7 @@ func loadRun(dir string) (*Saved, error) {
 			path, s.MaxLength, s.TokensPerBatch, c.MaxLength())
 	}
 	for i, h := range info.Tasks {
-		t := &task.Task{Name: h.Name, Family: h.Family, Labels: h.Labels, Range: h.Range, Metric: h.Metric, Default: true}
+		t := &task.Task{Name: h.Name, Family: h.Family, Labels: h.Labels, Range: h.Range, NoAnswer: h.None, Metric: h.Metric, Default: true}
 		if err := t.Validate(); err != nil {
 			return nil, fmt.Errorf("prefinetune: %s: tasks[%d]: %w", path, i, err)
 		}

@@ -44,7 +44,7 @@ func TestSavedHeads(t *testing.T) {
 			if err != nil || own.Family != tk.Family || own.Metric != tk.Metric || !slices.Equal(own.Labels, tk.Labels) {
 				t.Fatalf("task %+v, want %+v (%v)", own, tk, err)
 			}
-			p := tr.model.pack(tr.tasks, tr.dev[i].encoded[:9], (*example).training)
+			p := tr.model.pack(tr.tasks, tr.dev[i].encoded[:9])
 			scope := autograd.NewScope().NoGrad()
 			want := tr.model.scores(scope, tr.tasks, p, nil, nil).scores.Float32s()
 			g := s.Model.scores(scope, tr.tasks, p, nil, nil).scores.Float32s()

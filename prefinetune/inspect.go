@@ -106,6 +106,9 @@ func wanted(t *task.Task, ex task.Example) string {
 	case task.Commonsense:
 		return fmt.Sprintf("%d: %s", ex.Answer, ex.Choices[ex.Answer])
 	case task.MRC:
+		if len(ex.Answers) == 0 {
+			return "none"
+		}
 		answers := make([]string, len(ex.Answers))
 		for i, a := range ex.Answers {
 			answers[i] = fmt.Sprintf("%s (bytes %d to %d)", a.Text, a.Start, a.Start+len(a.Text))

@@ -22,10 +22,15 @@ func (s *Saved) Predict(ctx context.Context, t *task.Task, examples []task.Examp
 	if err != nil {
 		return nil, err
 	}
+	if own.Family == task.MRC { // whose head serves any
+		both := *own
+		both.NoAnswer = t.NoAnswer
+		own = &both
+	}
 	enc := &encoder{tok: s.Model.base.Tokenizer, maxLength: s.MaxLength, budget: s.TokensPerBatch, decoder: s.Model.Bart != nil}
 	encoded := make([]*example, len(examples))
 	for i, ex := range examples {
-		ex.Label, ex.Answer, ex.Answers, ex.Target = 0, 0, []task.Answer{{}}, ""
+		ex.Label, ex.Answer, ex.Answers, ex.Target = 0, 0, nil, ""
 		if encoded[i], err = enc.encode(0, own, ex); err != nil {
 			return nil, err
 		}

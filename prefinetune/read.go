@@ -105,14 +105,15 @@ func (r *taskReader) task(index int, tk *task.Task) *readTask {
 		return d
 	}
 	d.data[0], d.err = r.split(index, tk, "train", d, func(r row) {
-		e := r.encoded
 		d.count.label(r.label)
-		if e.spans != nil && e.target < 0 { // no window holds the whole answer
+		parts := r.encoded.training()
+		if len(parts) == 0 {
 			d.count.Dropped++
-			return
 		}
-		d.count.add(e)
-		d.train = append(d.train, e)
+		for _, e := range parts {
+			d.count.add(e)
+			d.train = append(d.train, e)
+		}
 	})
 	if d.err == nil {
 		d.data[1], d.err = r.split(index, tk, "dev", d, func(r row) {

@@ -247,7 +247,7 @@ func TestAccumulation(t *testing.T) {
 		gradients := func(batches ...[]*example) (*stepLine, map[string][]float64) {
 			var packs []*packed
 			for _, b := range batches {
-				packs = append(packs, tr.model.pack(tasks, b, (*example).training))
+				packs = append(packs, tr.model.pack(tasks, b))
 			}
 			tr.cfg.weigh(tasks, packs...)
 			u := newUpdate(tr)
@@ -291,7 +291,7 @@ func TestAccumulation(t *testing.T) {
 // TestLossOptions compares the loss of a batch with sums by hand.
 func TestLossOptions(t *testing.T) {
 	tr := newTrainer(t, "", nil)
-	p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
+	p := tr.model.pack(tr.tasks, tr.sampler.batch())
 	key := autograd.NewKey(1)
 	measure := func(c Config) (float64, []float32) {
 		c.withDefaults().weigh(tr.tasks, p)
@@ -394,7 +394,7 @@ func poison(tr *Trainer, id int32) map[string]bool {
 	autograd.Mutate(func(dst ...device.Slice) { w.Device().Write(dst[0], values) }, w)
 	where := map[string]bool{}
 	for _, e := range tr.train {
-		for _, s := range e.training() {
+		for _, s := range e.sequences {
 			for _, v := range s.IDs {
 				if v == id {
 					where[e.where] = true
@@ -412,7 +412,7 @@ func TestNonFinite(t *testing.T) {
 		in := map[int32]int{}
 		for _, e := range tr.train {
 			has := map[int32]bool{}
-			for _, s := range e.training() {
+			for _, s := range e.sequences {
 				for _, v := range s.IDs {
 					has[v] = true
 				}
@@ -552,7 +552,7 @@ func TestAdamIsFairseqs(t *testing.T) {
 	tr := newTrainer(t, "", func(c *Config) {
 		c.Beta2, c.AdamEps, c.WeightDecay, c.ClipNorm, c.WarmUp = beta2, eps, decay, -1, -1
 	})
-	p := tr.model.pack(tr.tasks, tr.sampler.batch(), (*example).training)
+	p := tr.model.pack(tr.tasks, tr.sampler.batch())
 	tr.sampler.seek(cursor{})
 	tr.cfg.weigh(tr.tasks, p)
 	tr.step = 1

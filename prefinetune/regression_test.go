@@ -54,7 +54,7 @@ func TestMeanCostsOne(t *testing.T) {
 			if len(picked) < 16 && i+1 < len(tr.train) {
 				continue
 			}
-			p := tr.model.pack(tr.tasks, picked, (*example).training)
+			p := tr.model.pack(tr.tasks, picked)
 			tr.cfg.weigh(tr.tasks, p)
 			total += tr.model.loss(autograd.NewScope(), tr.tasks, p, nil, nil).task.Item() * float64(len(picked))
 			if c := p.choiceless(); c != 0 {

@@ -50,8 +50,12 @@ func (t *Trainer) identity() identity {
 		number(len(tk.Labels))
 	}
 	for _, e := range t.train {
-		for _, v := range []int{e.task, e.target, e.start, e.end, len(e.sequences)} {
+		for _, v := range []int{e.task, e.target, len(e.sequences)} {
 			number(v)
+		}
+		for _, w := range e.spans {
+			number(w.choice(false))
+			number(w.choice(true))
 		}
 		for _, s := range e.sequences {
 			for _, id := range s.IDs {

@@ -136,7 +136,7 @@ func TestGradNormCountsNoExamples(t *testing.T) {
 		tr.cfg.Mean = mean
 		var packs []*packed
 		for _, b := range batches {
-			packs = append(packs, tr.model.pack(tasks, b, (*example).training))
+			packs = append(packs, tr.model.pack(tasks, b))
 		}
 		tr.cfg.weigh(tasks, packs...)
 		tr.Balance.weigh(packs)

@@ -133,7 +133,7 @@ func New(m *transformer.Model, tasks []*task.Task, cfg Config) (*Trainer, error)
 	t.model.spectral = cfg.R3F.SpectralNorm
 	t.ahead = newAhead(t.sampler, func(_ int, examples [][]*example) (batches []*packed) {
 		for _, picked := range examples {
-			batches = append(batches, t.model.pack(t.tasks, picked, (*example).training))
+			batches = append(batches, t.model.pack(t.tasks, picked))
 		}
 		return batches
 	})

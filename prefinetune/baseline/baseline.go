@@ -20,7 +20,8 @@ import (
 //	commonsense     the most frequent answer's index among the training examples
 //	                with as many candidates
 //	mrc             the first n words of the passage, n the most frequent length
-//	                of an answer in train
+//	                of an answer in train, or no answer if that is what most questions
+//	                there have
 //	summarisation   the first n words of the source, n the median length of a target
 //	                in train
 //
@@ -58,9 +59,18 @@ func Majority(t *task.Task, train, dev []task.Example) metrics.Predictions {
 			p.Index = append(p.Index, mode(count[len(e.Choices)], 0))
 		}
 	case task.MRC:
-		n := answerLength(train)
+		n, none := answerLength(train), 0
+		for _, e := range train {
+			if len(e.Answers) == 0 {
+				none++
+			}
+		}
 		for _, e := range dev {
-			p.Text = append(p.Text, span(e.Passage, fields(e.Passage), 0, n))
+			text := ""
+			if 2*none <= len(train) {
+				text = span(e.Passage, fields(e.Passage), 0, n)
+			}
+			p.Text = append(p.Text, text)
 		}
 	case task.Summarisation:
 		n := summaryLength(train)

@@ -122,6 +122,8 @@ var formats = map[string]format{
 	"SQuAD": {[]string{`{"version":"1.1","data":[{"title":"T","paragraphs":[{"context":"Zoë has a kite.","qas":[{"id":"1","question":"Who?","answers":[{"answer_start":0,"text":"Zoë"}]},{"id":"2","question":"What?","answers":[{"answer_start":8,"text":"a kite"},{"answer_start":10,"text":"kite"}]}]}]}]}
 `}, []task.Example{{Question: "Who?", Passage: "Zoë has a kite.", Answers: []task.Answer{{Text: "Zoë"}}},
 		{Question: "What?", Passage: "Zoë has a kite.", Answers: []task.Answer{{Text: "a kite", Start: 9}, {Text: "kite", Start: 11}}}}},
+	"SQuAD2": {[]string{`{"version":"v2.0","data":[{"title":"T","paragraphs":[{"qas":[{"question":"Who?","id":"1","answers":[{"text":"Zoë","answer_start":0}],"is_impossible":false},{"plausible_answers":[{"text":"a kite","answer_start":8}],"question":"What is lost?","id":"2","answers":[],"is_impossible":true}],"context":"Zoë has a kite."}]}]}
+`}, []task.Example{{Question: "Who?", Passage: "Zoë has a kite.", Answers: []task.Answer{{Text: "Zoë"}}}, {Question: "What is lost?", Passage: "Zoë has a kite."}}},
 	"STS-B": {[]string{"index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n" +
 		"0\tmain-captions\tMSRvid\t2012test\t0001\tnone\tnone\tA plane is \"taking off\".\tAn air plane is taking off.\t4.750\n"},
 		[]task.Example{{Text: `A plane is "taking off".`, Text2: "An air plane is taking off.", Score: 4.75}}},

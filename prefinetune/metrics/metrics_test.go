@@ -60,6 +60,43 @@ func TestOracle(t *testing.T) {
 	}
 }
 
+// The values are those of SQuAD 2.0's evaluation script: see testdata/squad2.py.
+func TestSQuAD2(t *testing.T) {
+	data, err := os.ReadFile("testdata/squad2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Cases []struct {
+			Pred      string
+			Golds     []string
+			Exact, F1 float64
+		}
+		Exact, F1 float64
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Cases) < 20 {
+		t.Fatalf("%d cases", len(want.Cases))
+	}
+	var examples []task.Example
+	var p Predictions
+	for _, c := range want.Cases {
+		if em, f1 := ExactMatch(c.Pred, c.Golds), TokenF1(c.Pred, c.Golds); !near(em, c.Exact) || !near(f1, c.F1) {
+			t.Errorf("%q for %q: exact match %v and F1 %v, want %v and %v", c.Pred, c.Golds, em, f1, c.Exact, c.F1)
+		}
+		var e task.Example
+		for _, g := range c.Golds {
+			e.Answers = append(e.Answers, task.Answer{Text: g})
+		}
+		examples, p.Text = append(examples, e), append(p.Text, c.Pred)
+	}
+	if v, _ := Score(&task.Task{Family: task.MRC, Metric: "em_f1"}, examples, p); !near(v, (want.Exact+want.F1)/2) {
+		t.Errorf("score %v, want %v and %v", v, want.Exact, want.F1)
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	for name, v := range map[string]float64{
 		"Accuracy": Accuracy(nil, nil), "F1": F1(nil, nil, 1), "MacroF1": MacroF1(nil, nil),

@@ -147,7 +147,7 @@ func (t *Task) examples(record any, where string, labels map[string]int) ([]Exam
 		case MRC:
 			e.Question = f.text("question")
 			e.Passage = f.text("passage")
-			e.Answers = f.answers("answers", e.Passage)
+			e.Answers = f.answers("answers", e.Passage, t.NoAnswer)
 		case Summarisation:
 			e.Source = f.text("source")
 			e.Target = f.text("target")
@@ -322,7 +322,11 @@ func (o *object) index(key string, limit int) int { return o.integer(o.take(key)
 
 // answers checks that every answer stands in the passage where it claims to,
 // and turns starts from code points, which jq and SQuAD count, to bytes.
-func (o *object) answers(key, passage string) []Answer {
+func (o *object) answers(key, passage string, none bool) []Answer {
+	if list, ok := o.fields[key].([]any); ok && none && len(list) == 0 {
+		o.take(key)
+		return nil
+	}
 	list := o.list(key)
 	if o.err != nil {
 		return nil

@@ -109,6 +109,10 @@ func (f *fields) task(body ast.Node, dataDir string) *Task {
 	if (t.Range != [2]float64{}) != (t.Family == Regression) {
 		f.fail(body, "range: regression needs one, and no other family has one")
 	}
+	if n := f.entries["no_answer"]; n != nil && t.Family != MRC {
+		f.fail(n.Key, "no_answer: belongs to mrc alone")
+	}
+	t.NoAnswer = f.boolean("no_answer", false)
 	if allowed := metrics[t.Family]; allowed != nil {
 		t.Metric = f.oneOf("metric", allowed, allowed[0])
 	}

@@ -8,7 +8,8 @@
 //	classification  {text, text2?, label}
 //	regression      {text, text2?, score}
 //	commonsense     {context, choices, answer}
-//	mrc             {question, passage, answers: [{text, start}]}
+//	mrc             {question, passage, answers: [{text, start}]}; answers may be empty
+//	                where the task says no_answer
 //	summarisation   {source, target}
 //
 // Text is not blank, a label is one of the declared ones, a score a number in the declared
@@ -24,6 +25,7 @@
 //	source       where the dataset comes from
 //	labels       classification alone: the classes, in the order of the head's outputs
 //	range        regression alone: the lowest and the highest score, such as [0, 5]
+//	no_answer    mrc alone: true if questions may have no answer (optional)
 //	metric       accuracy, f1 (of the second of two labels) or matthews; of a regression
 //	             pearson_spearman (the mean of both), pearson or spearman; the other
 //	             families have one metric each: accuracy, em_f1, rouge (optional)
@@ -72,6 +74,7 @@ type Task struct {
 	Source      string     // where the dataset comes from: a paper or an address
 	Labels      []string   // classification: the classes, in the order of the head's outputs
 	Range       [2]float64 // regression: the lowest and the highest score
+	NoAnswer    bool       // mrc: there are questions without an answer
 	Metric      string     // the metric that speaks for the task: accuracy, f1, matthews, pearson_spearman, em_f1, rouge, …
 	Default     bool       // part of the mix unless asked otherwise
 	Why         string     // for a task left out of the default mix: the reason
@@ -99,7 +102,7 @@ type Example struct {
 
 	// MRC.
 	Question, Passage string
-	Answers           []Answer // one or more acceptable answers
+	Answers           []Answer // acceptable answers; none only if the task has NoAnswer
 
 	// Summarisation.
 	Source, Target string

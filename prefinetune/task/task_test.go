@@ -136,6 +136,7 @@ func TestBadTaskFiles(t *testing.T) {
 		{"not UTF-8", "name: \xff\n", []string{"t.yaml", "UTF-8"}},
 		{"unknown field", edit("", "colour: red\n"), []string{"t.yaml:8: unknown field colour"}},
 		{"regression without a range", edit("family", "family: regression\n", "labels", ""), []string{"t.yaml:1: range: regression needs one"}},
+		{"no answer of another family", edit("", "no_answer: true\n"), []string{"t.yaml:8: no_answer: belongs to mrc alone"}},
 		{"range of another family", edit("", "range: [0, 5]\n"), []string{"t.yaml:1: range: regression needs one, and no other"}},
 		{"range of one", edit("family", "family: regression\n", "labels", "range: [3]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
 		{"range of words", edit("family", "family: regression\n", "labels", "range: [low, high]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
@@ -310,6 +311,25 @@ func TestBadExamples(t *testing.T) {
 	wantError(t, err, "task T", "train:1: example", "why")
 	_, err = read(t, edit("example", "example: halt\n"), "x\n")
 	wantError(t, err, "train:1: example")
+}
+
+// TestNoAnswer reads questions without answers, of a task that has them.
+func TestNoAnswer(t *testing.T) {
+	const record = `{"question": "q", "passage": "a b", "answers": []}` + "\n" + `{"question": "q", "passage": "a b", "answers": [{"text": "b", "start": 2}]}` + "\n"
+	got, err := read(t, schemaFile("mrc")+"no_answer: true\n", record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Example{{Question: "q", Passage: "a b"}, {Question: "q", Passage: "a b", Answers: []Answer{{"b", 2}}}}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Example{}, "Where")); diff != "" {
+		t.Error(diff)
+	}
+	for _, bad := range []string{`null`, `{}`, `""`} {
+		_, err := read(t, schemaFile("mrc")+"no_answer: true\n", `{"question": "q", "passage": "a", "answers": `+bad+`}`)
+		wantError(t, err, "answers: must be an array")
+	}
+	_, err = read(t, schemaFile("mrc")+"no_answer: false\n", record)
+	wantError(t, err, "train:1: example: answers: is empty")
 }
 
 func TestReadInMemory(t *testing.T) {

@@ -18,6 +18,9 @@ func (t *Task) Validate() error {
 	if allowed := metrics[t.Family]; !slices.Contains(allowed, t.Metric) {
 		return fmt.Errorf("task %s: metric %q is none of %s", t.Name, t.Metric, strings.Join(allowed, ", "))
 	}
+	if t.NoAnswer && t.Family != MRC {
+		return fmt.Errorf("task %s: no_answer, and its family is %s", t.Name, t.Family)
+	}
 	if (t.Family == Regression) != (t.Range[0] < t.Range[1]) {
 		return fmt.Errorf("task %s: a range of scores from %g to %g, and its family is %s", t.Name, t.Range[0], t.Range[1], t.Family)
 	}
