@@ -45,12 +45,14 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 		}
 		r.Scores = append(r.Scores, s)
 	}
-	r.Report = t.report(r)
+	c, err := t.curves()
+	if err != nil {
+		return nil, fmt.Errorf("prefinetune: report: %w", err)
+	}
+	r.Report = &c.Report
+	t.describe(r)
 	if t.cfg.Out == "" {
 		return r, nil
-	}
-	if err := t.curves(r.Report); err != nil {
-		return nil, fmt.Errorf("prefinetune: report: %w", err)
 	}
 	model := filepath.Join(t.cfg.Out, "model")
 	if err := t.model.Base().Save(model); err != nil {
@@ -106,19 +108,23 @@ func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score
 	return s, nil
 }
 
-func (t *Trainer) report(r *Result) *report.Report {
+// describe writes the report's words and numbers.
+func (t *Trainer) describe(r *Result) {
 	beaten := 0
 	for _, s := range r.Scores {
 		if s.BeatsMajority() {
 			beaten++
 		}
 	}
-	c, e := t.cfg, t.model.base.Config
-	rep := &report.Report{
-		Name: "MUPPET pre-finetuning",
-		Dev:  r.Scores,
-		Summary: []string{fmt.Sprintf("On %d of %d tasks the model beats the majority baseline by more than two standard errors.",
-			beaten, len(r.Scores))},
+	c, e, rep := t.cfg, t.model.base.Config, r.Report
+	rep.Name, rep.Dev = "MUPPET pre-finetuning", r.Scores
+	rep.Summary = []string{fmt.Sprintf("On %d of %d tasks the model beats the majority baseline by more than two standard errors.",
+		beaten, len(r.Scores))}
+	switch c.Scaling {
+	case unscaled:
+		rep.LossNote = "Not scaled: a task with more to choose among costs more."
+	case uncertainty, gradNorm:
+		rep.LossNote = "A task's loss is scaled by log n: uniform predictions cost 1 in every task (the dashed line). The total has the learned weights in it."
 	}
 	if t.impatient() {
 		rep.Summary = append(rep.Summary, fmt.Sprintf("Training stopped early, after %d of %d steps: %d evaluations in a row brought no gain.", t.step, c.Steps, t.Selection.Stale))
@@ -172,5 +178,4 @@ func (t *Trainer) report(r *Result) *report.Report {
 			Epochs: float64(t.Sampled[i]) / float64(max(n.Train, 1)),
 		})
 	}
-	return rep
 }

@@ -33,7 +33,7 @@ func newLogVariances(tasks []*task.Task) map[string]*autograd.Tensor {
 //
 // which is twice the paper's form for a regression, taken for all families. At its least exp(s_t) is
 // the task's mean loss. A task that guesses evenly, with its loss of 1 by log n, keeps s_t = 0.
-// Choices among one, which cost nothing, have no s_t either. Each is l [choices].
+// Where there is nothing to choose, at no cost, there is no s_t either. Each is l [choices].
 func (m *Model) uncertain(tasks []*task.Task, p *packed, each *autograd.Tensor) *autograd.Tensor {
 	var present []*autograd.Tensor
 	slot := map[int]int32{}

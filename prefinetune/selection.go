@@ -86,7 +86,7 @@ func (t *Trainer) evaluateAll(ctx context.Context) error {
 		}
 	}
 	e.Seconds = math.Round(time.Since(began).Seconds()*1000) / 1000
-	if err := t.folder.record(t.step, evalLine{t.step, e}); err != nil {
+	if err := t.record(&logLine{stepLine: stepLine{Step: t.step}, Eval: e}); err != nil {
 		return err
 	}
 	word := ", the best so far"

@@ -130,7 +130,10 @@ func TestEarlyStopping(t *testing.T) {
 		tr := newTrainer(t, "", change)
 		r, err := tr.Run(context.Background())
 		if err != nil || r.Steps != last || r.WeightsOf != steps[best] || hashParameters(tr.model) != want {
-			t.Errorf("%v, %+v", err, r)
+			t.Fatalf("%v, %+v", err, r)
+		}
+		if len(r.Report.Loss.Values) != last || len(r.Report.Speed.Values) != last || len(r.Report.TaskScore[0].Values) != len(steps) || len(r.Report.TaskLoss[0].Values) == 0 {
+			t.Errorf("the report has %d losses after %d steps", len(r.Report.Loss.Values), last)
 		}
 	})
 	t.Run("interrupted", func(t *testing.T) {

@@ -42,6 +42,7 @@ type Trainer struct {
 
 	majority []*float64  // baseline's score on what is evaluated on the way, by task
 	best     [][]float32 // best parameters of a run without a folder
+	drawn    *curves     // of a run without a folder
 
 	step int
 	tally
@@ -206,7 +207,7 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 		tokens += line.Tokens
 		elapsed := time.Since(began)
 		line.TokensPerSecond = math.Round(float64(tokens) / (elapsed - evaluating).Seconds())
-		if err := t.folder.record(t.step, line); err != nil {
+		if err := t.record(&logLine{stepLine: *line}); err != nil {
 			return nil, err
 		}
 		loss := line.Loss

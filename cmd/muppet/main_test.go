@@ -223,15 +223,15 @@ func TestRecipeFlags(t *testing.T) {
 		"λ 0.5, normal noise of ε 0.001, different masks; heads spectrally normalised", "R3F divergence", "Epochs")
 	judged := filepath.Join(t.TempDir(), "run")
 	status, printed, errs = muppet(context.Background(), quick(judged, "-few-shot-seeds", "0", "-scaling", "gradnorm", "-scaling-rate", "0.1", "-gradnorm-alpha", "0", "-clip-norm", "0", "-adam-beta2", "0.999", "-adam-eps", "1e-8",
-		"-evaluate-every", "1", "-evaluate-examples", "2", "-patience", "1", "-min-delta", "0.9", "-aggregate", "mean_gain", "-keep-best", "-cosines-every", "1")...)
-	want(t, "learned, judged, measured", status, 0, printed+errs, "step 1: mean gain over the majority baseline on dev", ", the best so far", "Scores after 2 steps",
+		"-evaluate-every", "1", "-evaluate-examples", "2", "-patience", "1", "-min-delta", "0.9", "-aggregate", "mean_gain", "-aggregate-weights", "topic=2", "-keep-best", "-cosines-every", "1")...)
+	want(t, "learned, judged, measured", status, 0, printed+errs, "step 1: mean gain over the majority baseline, weights topic=2 on dev", ", the best so far", "Scores after 2 steps",
 		"stopped early, after 2 of 4 steps", "those of step 1", "pull at the shared weights")
 	page, err = os.ReadFile(filepath.Join(judged, "report.html"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want(t, "report", 0, 0, string(page), "factors by GradNorm, α 0, rate 0.1", "β 0.9, 0.999, ε 1e-08, decoupled decay 0.01, gradients not clipped", "Learned weights", "Which tasks fight", "mean over 2 measurements",
-		"every 1 steps, by the mean gain over the majority baseline, on at most 2 examples of a task, gains of less than 0.9 do not count; stops after 1 without a gain; the best weights are kept")
+		"every 1 steps, by the mean gain over the majority baseline, weights topic=2, on at most 2 examples of a task, gains of less than 0.9 do not count; stops after 1 without a gain; the best weights are kept")
 	status, _, errs = muppet(context.Background(), quick(out)...)
 	want(t, "the same folder by the paper's recipe", status, 1, errs, "accumulation is 2 there, 1 here", "batches is batch-homogeneous there",
 		"sampling is by size", "mean over tasks there", "R3F is λ 0.5", "non-finite policy is skip there, stop here")

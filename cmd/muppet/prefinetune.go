@@ -144,7 +144,7 @@ func (f *prefinetuneFlags) check(given map[string]bool) error {
 	if given["dropout"] && !(f.dropout >= 0 && f.dropout < 1) {
 		return fmt.Errorf("-dropout %g: want at least 0 and less than 1", f.dropout)
 	}
-	for _, name := range []string{"patience", "keep-best", "min-delta", "aggregate", "evaluate-examples"} {
+	for _, name := range []string{"patience", "keep-best", "min-delta", "aggregate", "aggregate-weights", "evaluate-examples"} {
 		if given[name] && !given["evaluate-every"] {
 			return fmt.Errorf("-%s is about evaluations on the way: want -evaluate-every, too", name)
 		}

@@ -40,6 +40,7 @@ func recipeFlags(set *flag.FlagSet, c *prefinetune.Config) {
 	set.IntVar(&c.EvaluateEvery, "evaluate-every", 0, "`steps` between evaluations of all tasks on the way (default: only at the end)")
 	set.IntVar(&c.EvaluateExamples, "evaluate-examples", 0, "most dev examples of a task in these `evaluations` (default: all)")
 	oneOf(&c.Aggregate, "aggregate", "what decides by them, over all tasks: their mean metric, or their mean gain over the majority baseline", "mean", "mean_gain")
+	set.Var(weights{&c.AggregateWeights}, "aggregate-weights", "weights of the `tasks` in it, TASK=W,..., of 1 for those that are not named")
 	set.IntVar(&c.Patience, "patience", 0, "stop after so many `evaluations` in a row without a gain (default: never)")
 	set.Float64Var(&c.MinDelta, "min-delta", 0, "what is to count as a `gain` at least")
 	set.BoolVar(&c.KeepBest, "keep-best", false, "end with the weights of the best evaluation, not the last")
