@@ -2,12 +2,16 @@ package prefinetune
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/muppet-go/muppet/autograd"
+	"github.com/muppet-go/muppet/nn"
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/task"
 	"github.com/muppet-go/muppet/transformer"
@@ -81,6 +85,7 @@ func TestSavedEvaluatesAndExports(t *testing.T) {
 			if err := m.Save(dir); err != nil {
 				t.Fatal(err)
 			}
+			keepForHuggingFace(t, m, tr.dev[i].encoded[:4])
 			single, err := Load(dir)
 			if bart && tk.Family == task.Commonsense {
 				// Such a folder cannot say that its one score is to rank by.
@@ -102,6 +107,55 @@ func TestSavedEvaluatesAndExports(t *testing.T) {
 		if want := map[bool]int{false: 3, true: 4}[bart]; len(exported) < want {
 			t.Errorf("exported %v", exported)
 		}
+	}
+}
+
+// keepForHuggingFace writes, where MUPPET_ROUNDTRIP names a folder, a model, a batch and the
+// output for it to a folder in that, for transformer/testdata/roundtrip.py.
+func keepForHuggingFace(t *testing.T, m *transformer.Model, examples []*example) {
+	t.Helper()
+	keep := os.Getenv("MUPPET_ROUNDTRIP")
+	if keep == "" {
+		return
+	}
+	var batch struct {
+		Sequences [][]int32 `json:"sequences"`
+		Targets   [][]int32 `json:"targets,omitempty"`
+	}
+	for _, e := range examples {
+		if e.labels != nil {
+			batch.Targets = append(batch.Targets, e.labels)
+		}
+		for _, s := range e.sequences {
+			batch.Sequences = append(batch.Sequences, s.IDs)
+		}
+	}
+	scope := autograd.NewScope().NoGrad()
+	b := transformer.Pack(batch.Sequences...)
+	var output *autograd.Tensor
+	if m.LM != nil {
+		targets := transformer.Pack(batch.Targets...)
+		states := m.Bart.Encode(scope, b, nil)
+		output = m.LM.Forward(m.Bart.Decode(targets.ShiftRight(m.Config), states, b.Segments, nil), m.Bart.Shared)
+	} else if hidden := m.Encode(scope, b); m.Span != nil {
+		rows := make([]int32, b.Tokens())
+		for i := range rows {
+			rows[i] = int32(i)
+		}
+		output = m.Span.Forward(hidden, rows)
+	} else {
+		output = m.Classifier.Forward(hidden, m.SequenceRows(b), nil)
+	}
+	dir := filepath.Join(keep, fmt.Sprintf("export-%s-%d", m.Architecture(), len(m.Config.Labels())))
+	err := m.Save(dir)
+	if err == nil {
+		err = nn.SaveEntries(filepath.Join(dir, "expected.safetensors"), []nn.Entry{{Name: "output", Tensor: output}})
+	}
+	if err == nil {
+		err = writeJSON(filepath.Join(dir, "batch.json"), batch)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
