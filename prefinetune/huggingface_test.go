@@ -79,7 +79,7 @@ func TestFinetunesAsHuggingFace(t *testing.T) {
 	var ours []float64
 	for seed := uint64(1); seed <= 3; seed++ {
 		cfg := FinetuneConfig()
-		cfg.Epochs, cfg.LR, cfg.MaxLength, cfg.KeepBest, cfg.Seed = 4, 1e-4, 64, false, seed
+		cfg.Epochs, cfg.LR, cfg.MaxLength, cfg.KeepBest, cfg.Seed = 3, 1e-4, 64, false, seed
 		tr, err := New(m.Clone(), []*task.Task{trec}, cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -149,7 +149,13 @@ func finetuneCommand(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return fmt.Errorf("finetune: %w", err)
 	}
-	m, heads, err := startFrom(ctx, f.init, f.revision, f.heads == "keep", tasks, std.err)
+	dir := f.init
+	if !isRun(dir) {
+		if dir, err = findModel(ctx, dir, f.revision, std.err); err != nil {
+			return fmt.Errorf("finetune: -init: %w", err)
+		}
+	}
+	m, heads, err := startFrom(dir, f.heads == "keep", tasks)
 	if err != nil {
 		return fmt.Errorf("finetune: -init: %w", err)
 	}

@@ -57,6 +57,16 @@ func TestUse(t *testing.T) {
 		t.Errorf("dropped heads:\n%s", out)
 	}
 
+	again := func(more ...string) []string {
+		return append([]string{"prefinetune", "-init", in("pre"), "-steps", "2", "-tokens", "512", "-few-shot-seeds", "0", "-lr", "1e-3", "-out", t.TempDir()}, more...)
+	}
+	if out := ok("", again()...); !strings.Contains(out, "heads kept: topic, ") {
+		t.Errorf("pre-finetuning from a run:\n%s", out)
+	}
+	if out := ok("", again("-heads", "drop")...); strings.Contains(out, "heads kept") {
+		t.Errorf("pre-finetuning from a run without its heads:\n%s", out)
+	}
+
 	// The scores of what was saved are those that the run told.
 	var told, evaluated prefinetune.Evaluation
 	for _, line := range strings.Split(strings.TrimSpace(ok("", "eval", "-model", in("fine/seed-2"), "-json")), "\n") {
@@ -172,7 +182,7 @@ func TestTasksFor(t *testing.T) {
 	if _, err := tasksFor([]string{"rte", "nil"}, t.TempDir()); err == nil || !strings.Contains(err.Error(), `no task "nil" in the catalog`) {
 		t.Error(err)
 	}
-	m, _, err := startFrom(context.Background(), t.TempDir(), "", true, []*task.Task{}, &bytes.Buffer{})
+	m, _, err := startFrom(t.TempDir(), true, []*task.Task{})
 	if err == nil {
 		t.Errorf("an empty folder has the model %v", m)
 	}

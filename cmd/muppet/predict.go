@@ -19,6 +19,7 @@ Reads an example a line from the standard input and writes, a line each and in t
 order, what the model makes of it. Lines are JSON objects with the fields of the task's family:
 
   classification  {"text", "text2"}         gives {"label", "probabilities"}
+  regression      {"text", "text2"}         gives {"score"}
   commonsense     {"context", "choices"}    gives {"answer", "choice", "probabilities"}
   mrc             {"question", "passage"}   gives {"answer", "start", "probability"}
   summarisation   {"source"}                gives {"target"}
@@ -34,6 +35,7 @@ type predicted struct {
 	ID            json.RawMessage `json:"id,omitempty"`
 	Text          *string         `json:"text,omitempty"` // with -text
 	Label         *string         `json:"label,omitempty"`
+	Score         *float64        `json:"score,omitempty"`
 	Answer        any             `json:"answer,omitempty"`
 	Choice        *string         `json:"choice,omitempty"`
 	Start         *int            `json:"start,omitempty"`
@@ -61,7 +63,7 @@ func predictCommand(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return fmt.Errorf("predict: %w", err)
 	}
-	if *text && t.Family != task.Classification && t.Family != task.Summarisation {
+	if *text && (t.Family == task.Commonsense || t.Family == task.MRC) {
 		return fmt.Errorf("predict: -text: task %s is %s: one text is not enough\n%w", t.Name, t.Family, errUsage)
 	}
 	w := json.NewEncoder(std.out)
@@ -136,6 +138,8 @@ func (o *predicted) fill(t *task.Task, ex task.Example, p prefinetune.Prediction
 			byLabel[t.Labels[i]] = v
 		}
 		o.Probabilities = byLabel
+	case task.Regression:
+		o.Score = &p.Score
 	case task.Commonsense:
 		o.Answer, o.Choice, o.Probabilities = p.Index, &ex.Choices[p.Index], p.Probabilities
 	case task.MRC:

@@ -26,6 +26,8 @@ type prefinetuneFlags struct {
 	all          bool
 	dryRun       bool
 	init         string
+	heads        string             // what becomes of those of a run in init
+	saved        *prefinetune.Saved // them, if they are kept
 	layers       int
 	hidden       int
 	vocab        int
@@ -74,7 +76,9 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.BoolVar(&f.all, "all", false, "train also on tasks that are left out of the default mix")
 	set.BoolVar(&f.dryRun, "dry-run", false, "read everything, show what would be trained on, and stop")
 	set.StringVar(&f.cfg.Out, "out", "", "`folder` for checkpoints, metrics, model and report (default runs/embedded, runs/tasks)")
-	set.StringVar(&f.init, "init", "", "start from the model (RoBERTa, BERT, BART) and tokenizer in this Hugging Face `folder` (default: fresh ones)")
+	set.StringVar(&f.init, "init", "", "start from the model (RoBERTa, BERT, BART) and tokenizer in this Hugging Face `folder`, or from a run's (default: fresh ones)")
+	f.heads = "keep"
+	set.Var(&choice{&f.heads, []string{"keep", "drop"}}, "heads", "what becomes of the heads of a run in -init, by the tasks' names: `keep` or drop")
 	f.kind = "roberta"
 	set.Var(&choice{&f.kind, []string{"roberta", "bart"}}, "type", "what a fresh model is: `one` of roberta, bart")
 	set.IntVar(&f.layers, "layers", 0, "layers of a fresh model (default 2)")
@@ -257,6 +261,13 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 	if err != nil {
 		return err
 	}
+	if f.saved != nil {
+		kept, err := trainer.KeepHeads(f.saved)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "heads kept: %s\n", listed(kept))
+	}
 	printCounts(stdout, trainer.Counts(), f.cfg, f.dryRun)
 	if f.dryRun {
 		overlaps, err := task.Overlaps(tasks, f.bad())
@@ -301,7 +312,7 @@ func (f *prefinetuneFlags) writes() bool {
 	if f.init == "" {
 		return f.kind == "bart"
 	}
-	c, err := transformer.LoadConfig(f.init)
+	c, err := transformer.LoadConfig(bodyOf(f.init))
 	return err == nil && c.ModelType == "bart"
 }
 
@@ -378,17 +389,11 @@ func (f *prefinetuneFlags) load(w io.Writer) ([]*task.Task, error) {
 // model returns the model to start from with its tokenizer.
 func (f *prefinetuneFlags) model(tasks []*task.Task, w io.Writer) (*transformer.Model, error) {
 	if f.init != "" {
-		head := transformer.Bare
-		if f.writes() {
-			head = transformer.ConditionalGeneration
-		}
-		m, err := transformer.LoadFor(f.init, head)
+		m, saved, err := startFrom(f.init, f.heads == "keep", tasks)
 		if err != nil {
 			return nil, fmt.Errorf("-init: %w", err)
 		}
-		if m.Tokenizer == nil {
-			return nil, fmt.Errorf("-init: %s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", f.init)
-		}
+		f.saved = saved
 		if f.clipLength {
 			f.cfg.MaxLength = min(f.cfg.MaxLength, m.Config.MaxLength())
 		}

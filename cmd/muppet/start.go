@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,35 +16,40 @@ import (
 	"github.com/muppet-go/muppet/transformer"
 )
 
-// startFrom returns the model to train on: the body that a run left in its folder, with
-// its heads if they are to be kept, or a model of Hugging Face's, which is
-// fetched if there is no such folder. For tasks that are written the head that writes is
-// kept.
-func startFrom(ctx context.Context, dir, revision string, keep bool, tasks []*task.Task, stderr io.Writer) (*transformer.Model, *prefinetune.Saved, error) {
-	if _, err := os.Stat(filepath.Join(dir, "heads", "heads.json")); dir != "" && err == nil {
+// isRun reports whether a folder is that of a finished run, with a model and heads.
+func isRun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "heads", "heads.json"))
+	return dir != "" && err == nil
+}
+
+// bodyOf returns the folder of the model that a run left, or of one in Hugging Face's layout.
+func bodyOf(dir string) string {
+	if isRun(dir) {
+		return filepath.Join(dir, "model")
+	}
+	return dir
+}
+
+// startFrom returns the model in a folder to train on, and of a run's the heads, if they are
+// to be kept. For tasks that are written the head that writes is kept.
+func startFrom(dir string, keep bool, tasks []*task.Task) (*transformer.Model, *prefinetune.Saved, error) {
+	if isRun(dir) && keep {
 		s, err := prefinetune.Load(dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		if !keep {
-			return s.Model.Base(), nil, nil
-		}
 		return s.Model.Base(), s, nil
-	}
-	dir, err := findModel(ctx, dir, revision, stderr)
-	if err != nil {
-		return nil, nil, err
 	}
 	head := transformer.Bare
 	if slices.ContainsFunc(tasks, func(t *task.Task) bool { return t.Family == task.Summarisation }) {
 		head = transformer.ConditionalGeneration
 	}
-	m, err := transformer.LoadFor(dir, head)
+	m, err := transformer.LoadFor(bodyOf(dir), head)
 	if err != nil {
 		return nil, nil, err
 	}
 	if m.Tokenizer == nil {
-		return nil, nil, fmt.Errorf("%s has no tokenizer that can be read", dir)
+		return nil, nil, fmt.Errorf("%s has no tokenizer: no tokenizer.json, vocab.json or vocab.txt", dir)
 	}
 	return m, nil, nil
 }
