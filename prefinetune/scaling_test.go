@@ -56,7 +56,9 @@ func TestUncertaintyGradient(t *testing.T) {
 // TestUncertaintyLearns: only the tasks of a batch move, each towards its loss, at the rate that was
 // asked for and without decay.
 func TestUncertaintyLearns(t *testing.T) {
-	tr := newTrainer(t, "", func(c *Config) { c.Scaling, c.ScalingRate, c.WeightDecay, c.WarmUp, c.TokensPerBatch = uncertainty, 7, 0.5, -1, 200 })
+	tr := newTrainer(t, "", func(c *Config) {
+		c.Scaling, c.ScalingRate, c.WeightDecay, c.WarmUp, c.TokensPerBatch = uncertainty, 7, 0.5, -1, 200
+	})
 	line, err := tr.trainStep()
 	if err != nil {
 		t.Fatal(err)

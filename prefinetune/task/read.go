@@ -37,12 +37,13 @@ func (t *Task) Read(split string) ([]Example, error) {
 	return examples, nil
 }
 
-// Files returns the paths of a split's files; a generated task has none.
+// Files returns the paths of a split's files, in the layout that is there or, if none is, in the
+// task file's first; a generated task has none.
 func (t *Task) Files(split string) []string {
 	var paths []string
-	if t.spec != nil {
-		for _, s := range t.spec.splits[split] {
-			paths = append(paths, s.path)
+	if l := t.layout(); l != nil {
+		for _, s := range l.splits[split] {
+			paths = append(paths, s.paths()...)
 		}
 	}
 	return paths
@@ -63,10 +64,26 @@ func (t *Task) Each(split string, yield func(Example) error, bad func(error) err
 		}
 		return nil
 	}
-	if t.spec == nil || t.spec.splits[split] == nil {
+	l := t.layout()
+	if l == nil || l.splits[split] == nil {
 		return fmt.Errorf("task %s: no split %q", t.Name, split)
 	}
-	sources := t.spec.splits[split]
+	sources := l.splits[split]
+	if sources[0].name != "" {
+		return t.read(l, sources, yield, bad)
+	}
+	for _, path := range sources[0].paths() {
+		one := *sources[0]
+		one.path = path
+		if err := t.read(l, []*source{&one}, yield, bad); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read is Each for a file, or several side by side.
+func (t *Task) read(l *layout, sources []*source, yield func(Example) error, bad func(error) error) error {
 	var all parallelReader
 	for _, s := range sources {
 		r, file, err := s.open()
@@ -81,7 +98,7 @@ func (t *Task) Each(split string, yield func(Example) error, bad func(error) err
 	if len(sources) == 1 && sources[0].name == "" {
 		records = all.readers[0]
 	}
-	return t.convert(records, yield, bad)
+	return t.convert(l.example, records, yield, bad)
 }
 
 // A badRecord is an error after which the next record can be read.
@@ -93,7 +110,7 @@ func (b badRecord) Unwrap() error { return b.error }
 func SkipBad(error) error { return nil }
 
 // convert makes examples of records.
-func (t *Task) convert(records recordReader, yield func(Example) error, bad func(error) error) error {
+func (t *Task) convert(example *gojq.Code, records recordReader, yield func(Example) error, bad func(error) error) error {
 	labels := make(map[string]int, len(t.Labels))
 	for i, label := range t.Labels {
 		labels[label] = i
@@ -105,7 +122,7 @@ func (t *Task) convert(records recordReader, yield func(Example) error, bad func
 		}
 		var examples []Example // of this record: none of a bad one
 		if err == nil {
-			examples, err = t.examples(record, where, labels)
+			examples, err = t.examples(example, record, where, labels)
 		}
 		var one badRecord
 		if err != nil {
@@ -126,9 +143,9 @@ func (t *Task) convert(records recordReader, yield func(Example) error, bad func
 }
 
 // examples makes examples of a record.
-func (t *Task) examples(record any, where string, labels map[string]int) ([]Example, error) {
+func (t *Task) examples(example *gojq.Code, record any, where string, labels map[string]int) ([]Example, error) {
 	var examples []Example
-	err := evaluate(t.spec.example, record, maxOutputs, timeLimit, func(v any) error {
+	err := evaluate(example, record, maxOutputs, timeLimit, func(v any) error {
 		f := newObject(v)
 		e := Example{Where: where}
 		switch t.Family {

@@ -38,6 +38,8 @@ type recordReader interface {
 // A source says how to read one file.
 type source struct {
 	name     string // the file's name in a record of parallel files
+	dir      string // of the data
+	file     string // below dir; may have a "*"
 	path     string
 	format   string
 	latin1   bool

@@ -293,6 +293,8 @@ func checkUTF8(t *testing.T, v any) {
 func FuzzTaskFile(f *testing.F) {
 	f.Add([]byte(taskFile))
 	f.Add([]byte(edit("format", "format: json\n", "", "records: .[]\n", "", "header: {train: true}\n")))
+	f.Add([]byte(edit("", "layouts:\n- files: {train: a*, dev: b}\n  format: jsonl\n  example: .\n- {files: {train: a, dev: b}, format: tsv, columns: [x]}\n")))
+	f.Add([]byte(edit("family", "family: regression\n", "labels", "range: [-1, 2.5]\n")))
 	f.Add([]byte("a: &a [*a, *a]\n<<: *a\n"))
 	f.Add([]byte("? [a]\n: !!binary x\n--- |\n"))
 	f.Add([]byte(strings.Repeat("[", 1<<10)))
@@ -304,7 +306,7 @@ func FuzzTaskFile(f *testing.F) {
 		if err != nil && !strings.HasPrefix(err.Error(), "f.yaml") {
 			t.Errorf("error names no file: %v", err)
 		}
-		if err == nil && (task.Name == "" || task.spec == nil) {
+		if err == nil && (task.Name == "" || len(task.layouts) == 0) {
 			t.Errorf("half a task: %+v", task)
 		}
 	})

@@ -18,12 +18,6 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// A spec says how to read a task's files.
-type spec struct {
-	splits  map[string][]*source // one file, or several side by side
-	example *gojq.Code
-}
-
 var (
 	families = []string{string(Classification), string(Regression), string(Commonsense), string(MRC), string(Summarisation)}
 	formats  = []string{"tsv", "csv", "json", "jsonl", "text", "parquet"}
@@ -76,11 +70,7 @@ func parse(path string, src []byte, dataDir string) (*Task, error) {
 	t := f.task(body, dataDir)
 	sum := sha256.Sum256(src)
 	t.SHA256 = hex.EncodeToString(sum[:])
-	for _, key := range f.keys {
-		if entry := f.entries[key]; entry != nil {
-			f.fail(entry.Key, "unknown field %s", key)
-		}
-	}
+	f.unknown("unknown field %s")
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -123,14 +113,59 @@ func (f *fields) task(body ast.Node, dataDir string) *Task {
 	if t.Why = f.text("why"); (t.Why == "") != t.Default {
 		f.fail(body, "why: belongs with `default: false`, and with nothing else")
 	}
-	t.spec = f.spec(dataDir)
+	first := f.layout(dataDir, nil)
+	if first == nil {
+		return t
+	}
+	t.layouts = append([]*layout{first}, f.others(dataDir, first.example)...)
 	return t
 }
 
-// spec takes the fields that say how to read the files.
-func (f *fields) spec(dataDir string) *spec {
-	s := &spec{splits: make(map[string][]*source)}
-	s.example = f.jq("example")
+// others takes the other layouts, of which each may leave out its example: then it is that of
+// the one before.
+func (f *fields) others(dataDir string, example *gojq.Code) (others []*layout) {
+	n := f.take("layouts")
+	if n == nil {
+		return nil
+	}
+	list, ok := n.(*ast.SequenceNode)
+	if !ok || len(list.Values) == 0 {
+		f.fail(n, "layouts: must be a list")
+		return nil
+	}
+	for _, v := range list.Values {
+		own := &fields{path: f.path, err: f.err}
+		own.entries, own.keys = own.mapping(v, "layouts")
+		for _, key := range []string{"files", "format"} {
+			if own.entries[key] == nil {
+				own.fail(v, "layouts: missing field %s", key)
+			}
+		}
+		l := own.layout(dataDir, example)
+		own.unknown("layouts: unknown field %s")
+		if f.err = own.err; f.err != nil {
+			return nil
+		}
+		others, example = append(others, l), l.example
+	}
+	return others
+}
+
+// unknown fails for a field that nobody took.
+func (f *fields) unknown(message string) {
+	for _, key := range f.keys {
+		if entry := f.entries[key]; entry != nil {
+			f.fail(entry.Key, message, key)
+		}
+	}
+}
+
+// layout takes the fields that say how to read the files.
+func (f *fields) layout(dataDir string, example *gojq.Code) *layout {
+	l := &layout{splits: make(map[string][]*source), example: example}
+	if f.entries["example"] != nil {
+		l.example = f.jq("example")
+	}
 	format := f.formats()
 	for _, only := range []struct {
 		field   string
@@ -180,8 +215,13 @@ func (f *fields) spec(dataDir string) *spec {
 			if !filepath.IsLocal(file) {
 				f.fail(entry.Value, "files.%s: %q must be relative to the data folder and stay below it", split, file)
 			}
+			if strings.Contains(file, "*") && (name != "" || strings.ContainsAny(file, `?[\`)) {
+				f.fail(entry.Value, "files.%s: %q: a * stands for any characters of a name, in the one file of a split, and beside no other signs", split, file)
+			}
 			src := &source{
 				name:     name,
+				dir:      dataDir,
+				file:     file,
 				path:     filepath.Join(dataDir, file),
 				format:   format.values[name],
 				latin1:   latin1,
@@ -193,10 +233,10 @@ func (f *fields) spec(dataDir string) *spec {
 			if format.single() {
 				src.format = format.values[""]
 			}
-			s.splits[split] = append(s.splits[split], src)
+			l.splits[split] = append(l.splits[split], src)
 		}
 	}
-	return s
+	return l
 }
 
 // formats takes the format, one for all files or one for each parallel file.

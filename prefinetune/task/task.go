@@ -41,6 +41,13 @@
 //	columns      tsv and csv: the columns' names, in place of the header's (optional)
 //	records      json: a jq expression that yields the records
 //	example      a jq expression that makes examples of a record
+//	layouts      other forms that the dataset comes in: a list, each with files, format
+//	             and what else is to be said from there on; without an example it is that of
+//	             the one before (optional)
+//
+// A "*" in the path of a split's one file stands for any characters in a name. All files
+// that match are read, in the order of their names: train-*.parquet is how Hugging Face
+// stores a split. The first layout whose files are all there is read.
 //
 // What a record is depends on the format. A line of tsv, where quotes mean
 // nothing, and a row of csv, as in RFC 4180, is an object of strings by column,
@@ -84,7 +91,7 @@ type Task struct {
 	// Examples holds a generated task's splits. Where it is set nothing is read from disk.
 	Examples map[string][]Example
 
-	spec *spec // how to read the files of a task that was loaded
+	layouts []*layout // how to read the files of a task that was loaded, in the forms they may have
 }
 
 // An Example is one thing to learn from, still as text. Which fields are set

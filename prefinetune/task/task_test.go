@@ -137,6 +137,16 @@ func TestBadTaskFiles(t *testing.T) {
 		{"unknown field", edit("", "colour: red\n"), []string{"t.yaml:8: unknown field colour"}},
 		{"regression without a range", edit("family", "family: regression\n", "labels", ""), []string{"t.yaml:1: range: regression needs one"}},
 		{"no answer of another family", edit("", "no_answer: true\n"), []string{"t.yaml:8: no_answer: belongs to mrc alone"}},
+		{"layouts of nothing", edit("", "layouts: []\n"), []string{"t.yaml:8: layouts: must be a list"}},
+		{"a layout that is text", edit("", "layouts:\n- jsonl\n"), []string{"t.yaml:9: layouts: must be a mapping"}},
+		{"a layout without files", edit("", "layouts:\n- {format: text}\n"), []string{"t.yaml:9: layouts: missing field files"}},
+		{"a layout without a format", edit("", "layouts:\n- files: {train: a, dev: b}\n"), []string{"t.yaml:9: layouts: missing field format"}},
+		{"a layout with a name", edit("", "layouts:\n- files: {train: a, dev: b}\n  format: text\n  name: U\n"), []string{"t.yaml:11: layouts: unknown field name"}},
+		{"a layout's format", edit("", "layouts:\n- files: {train: a, dev: b}\n  format: xml\n"), []string{`t.yaml:10: format: "xml" is none of`}},
+		{"a layout's example", edit("", "layouts:\n- files: {train: a, dev: b}\n  format: text\n  example: '{'\n"), []string{"t.yaml:11: example: jq"}},
+		{"a second layout", edit("", "layouts:\n- {files: {train: a, dev: b}, format: text}\n- {files: {train: a}, format: text}\n"), []string{"t.yaml:10: files: missing split dev"}},
+		{"a * among other signs", edit("files", "files: {train: 'a[1]*', dev: dev}\n"), []string{"t.yaml:5: files.train:", "beside no other signs"}},
+		{"a * in parallel files", edit("files", "files: {train: {a: 'x*', b: y}, dev: {a: x, b: y}}\n"), []string{"t.yaml:5: files.train:", "one file of a split"}},
 		{"range of another family", edit("", "range: [0, 5]\n"), []string{"t.yaml:1: range: regression needs one, and no other"}},
 		{"range of one", edit("family", "family: regression\n", "labels", "range: [3]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
 		{"range of words", edit("family", "family: regression\n", "labels", "range: [low, high]\n"), []string{"t.yaml:4: range: must be a list of two numbers"}},
@@ -442,4 +452,67 @@ func TestEachEnds(t *testing.T) {
 			t.Errorf("%s: %d bad records, then %v", name, bad, err)
 		}
 	}
+}
+
+// TestLayouts reads a task in each of its forms, in the order of the task file.
+func TestLayouts(t *testing.T) {
+	const file = taskFile + `layouts:
+  - files: {train: part-*.jsonl, dev: held/*.jsonl}
+    format: jsonl
+    example: '{text: .t, label: "no"}'
+  - {files: {train: all.tsv, dev: all.tsv}, format: tsv}
+`
+	dir := write(t, "t.yaml", file)
+	tasks, err := Load(dir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tk := tasks[0]
+	put := func(name, content string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want ...string) {
+		t.Helper()
+		var got []string
+		err := tk.Each("train", func(e Example) error {
+			got = append(got, e.Text+" "+filepath.Base(e.Where))
+			return nil
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if files := tk.Files("train"); len(files) != 1 || files[0] != filepath.Join(dir, "train") {
+		t.Errorf("without files it wants %q", files)
+	}
+	_, err = tk.Read("train")
+	wantError(t, err, "task T", filepath.Join(dir, "train"))
+	put("all.tsv", "t\na\n")
+	check("a all.tsv:2") // by the example of the layout before
+	put("part-10.jsonl", `{"t": "d"}`+"\n")
+	check("a all.tsv:2") // held/*.jsonl matches nothing
+	put("held/x.jsonl", `{"t": "b"}`+"\n")
+	put("part-01.jsonl", `{"t": "c"}`+"\n")
+	check("c part-01.jsonl:1", "d part-10.jsonl:1")
+	if files := tk.Files("train"); len(files) != 2 || files[1] != filepath.Join(dir, "part-10.jsonl") {
+		t.Errorf("files %q", files)
+	}
+	put("part-10.jsonl", `{"t": ""}`+"\n")
+	_, err = tk.Read("train")
+	wantError(t, err, "part-10.jsonl:1: example: text: is empty")
+	put("part-10.jsonl", `{"t": "f"}`+"\n")
+	put("train", "e\n")
+	check("c part-01.jsonl:1", "f part-10.jsonl:1") // dev is not there
+	put("dev", "e\n")
+	check("e train:1")
 }
