@@ -82,6 +82,9 @@ type balance struct {
 // balanceHorizon is over about how many of its updates a task's running means go.
 const balanceHorizon = 20
 
+// leastLogWeight keeps a weight at which float32 still has a gradient to measure.
+const leastLogWeight = -20
+
 func newBalance(tasks int) balance {
 	return balance{make([]float64, tasks), make([]float64, tasks), make([]float64, tasks), make([]int, tasks)}
 }
@@ -130,7 +133,7 @@ func (b *balance) step(present []int, most, alpha float64) {
 	for _, t := range present {
 		if norm := b.weight(t) * b.Grad[t]; norm > 0 {
 			want := norms * rate(t) / rates
-			b.LogWeights[t] += min(max(math.Log(want/norm), -most), most)
+			b.LogWeights[t] = max(b.LogWeights[t]+min(max(math.Log(want/norm), -most), most), leastLogWeight)
 		}
 	}
 	mean := 0.0

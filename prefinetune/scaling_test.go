@@ -113,6 +113,15 @@ func TestGradNormBalances(t *testing.T) {
 	if !slices.Equal(b.LogWeights, []float64{0, 0}) {
 		t.Errorf("weights %v without a gradient", b.LogWeights)
 	}
+	b = newBalance(2)
+	for range 1000 { // one has nothing left to learn, but a gradient
+		b.observe(0, 0, b.weight(0))
+		b.observe(1, 1, b.weight(1))
+		b.step([]int{0, 1}, 0.1, 1.5)
+	}
+	if w := b.weight(0); !(w > 1e-9 && w < 1e-8) || math.Abs(b.weight(1)-2) > 1e-6 {
+		t.Errorf("weights %g and %g", w, b.weight(1))
+	}
 }
 
 // TestGradNormCountsNoExamples: what is measured of a task does not depend on how many

@@ -156,6 +156,22 @@ func TestEarlyStopping(t *testing.T) {
 			return
 		}
 	})
+	t.Run("crashed", func(t *testing.T) {
+		// All after an older checkpoint is lost but the best weights, which it does not know of yet.
+		checkpoints, err := filepath.Glob(filepath.Join(out, checkpointsDir, "step-*"))
+		if err != nil || len(checkpoints) != 2 {
+			t.Fatal(checkpoints, err)
+		}
+		before := metricLines(t, out)
+		if err := os.RemoveAll(checkpoints[1]); err != nil {
+			t.Fatal(err)
+		}
+		again := newTrainer(t, out, change)
+		r, err := again.Run(context.Background())
+		if err != nil || r.Steps != last || r.WeightsOf != steps[best] || hashParameters(again.model) != want || !slices.Equal(metricLines(t, out), before) {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
 	t.Run("best is gone", func(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(out, checkpointsDir, bestDir)); err != nil {
 			t.Fatal(err)
