@@ -120,12 +120,7 @@ func (t *Trainer) describe(r *Result) {
 	rep.Name, rep.Dev = "MUPPET pre-finetuning", r.Scores
 	rep.Summary = []string{fmt.Sprintf("On %d of %d tasks the model beats the majority baseline by more than two standard errors.",
 		beaten, len(r.Scores))}
-	switch c.Scaling {
-	case unscaled:
-		rep.LossNote = "Not scaled: a task with more to choose among costs more."
-	case uncertainty, gradNorm:
-		rep.LossNote = "A task's loss is scaled by log n: uniform predictions cost 1 in every task (the dashed line). The total has the learned weights in it."
-	}
+	rep.Unscaled = c.Scaling == unscaled
 	if t.impatient() {
 		rep.Summary = append(rep.Summary, fmt.Sprintf("Training stopped early, after %d of %d steps: %d evaluations in a row brought no gain.", t.step, c.Steps, t.Selection.Stale))
 	}

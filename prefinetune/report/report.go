@@ -27,7 +27,7 @@ type Report struct {
 	Dev      []Score   // one row a task
 	Pretrain Curve     // loss of the language-model pre-training that came before
 	Loss     Curve     // the total over the steps
-	LossNote string    // how losses are scaled; by default by log n, and uniform predictions cost 1
+	Unscaled bool      // losses are not divided by log n, so that uniform predictions do not cost 1
 	TaskLoss []Curve   // one curve a task, named after it
 	Grad     Curve     // norm of all parameters' gradient
 	TaskGrad []Curve   // norm of a task's gradient at the encoder's output, one curve a task

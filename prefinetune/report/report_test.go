@@ -137,6 +137,18 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestUnscaled: the line at 1 is drawn only where it means something.
+func TestUnscaled(t *testing.T) {
+	r := sample()
+	if page := r.HTML(); !strings.Contains(page, `class="uniform"`) || !strings.Contains(page, "cost 1 in every task") {
+		t.Error("no line at 1")
+	}
+	r.Unscaled = true
+	if page := r.HTML(); strings.Contains(page, `class="uniform"`) || strings.Contains(page, "cost 1 in every task") {
+		t.Error("a line at 1 for losses that are not scaled")
+	}
+}
+
 func TestPartial(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for name, r := range map[string]*Report{
