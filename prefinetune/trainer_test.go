@@ -4,18 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	_ "github.com/muppet-go/muppet/device/reference"
 
@@ -223,78 +219,6 @@ func TestResumeIsTheSameRun(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// TestKilled kills a run in the middle of whatever it does and resumes it at another
-// GOMAXPROCS, again and again, until it is done.
-func TestKilled(t *testing.T) {
-	if out := os.Getenv("MUPPET_TEST_KILLED_OUT"); out != "" {
-		if _, err := newTrainer(t, out, nil).Run(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if runtime.GOOS == "js" || runtime.GOOS == "windows" {
-		t.Skip("needs SIGKILL")
-	}
-	reference := newTrainer(t, "", nil)
-	runTo(t, reference, reference.cfg.Steps)
-	want := hashParameters(reference.model)
-
-	out := t.TempDir()
-	kills := 0
-	for attempt := 0; ; attempt++ {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$", "-test.timeout=120s")
-		cmd.Env = append(os.Environ(), "MUPPET_TEST_KILLED_OUT="+out, fmt.Sprintf("GOMAXPROCS=%d", 1+attempt%3))
-		var output bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &output, &output
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		if attempt < 3 {
-			waitForSteps(t, filepath.Join(out, "metrics.jsonl"), 3+4*attempt, done)
-			if err := cmd.Process.Signal(syscall.SIGKILL); err == nil {
-				kills++
-			}
-			<-done
-			continue
-		}
-		if err := <-done; err != nil {
-			t.Fatalf("%v\n%s", err, output.Bytes())
-		}
-		break
-	}
-	resumed := newTrainer(t, out, nil)
-	if err := resumed.open(); err != nil {
-		t.Fatal(err)
-	}
-	defer resumed.folder.close()
-	if resumed.step != resumed.cfg.Steps {
-		t.Fatalf("the last checkpoint is of step %d", resumed.step)
-	}
-	if got := hashParameters(resumed.model); got != want {
-		t.Errorf("after %d kills the weights are %s, uninterrupted %s", kills, got, want)
-	}
-}
-
-// waitForSteps waits until the log has at least n lines or the process is done.
-func waitForSteps(t *testing.T, log string, n int, done chan error) {
-	t.Helper()
-	for deadline := time.Now().Add(100 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		data, _ := os.ReadFile(log)
-		if bytes.Count(data, []byte("\n")) >= n {
-			return
-		}
-		select {
-		case err := <-done:
-			done <- err
-			return
-		default:
-		}
-	}
-	t.Fatalf("%s did not reach %d lines", log, n)
 }
 
 func TestThreadsDoNotChangeTheBits(t *testing.T) {

@@ -33,6 +33,7 @@ import (
 
 	"github.com/muppet-go/muppet/device"
 	_ "github.com/muppet-go/muppet/device/reference" // for MUPPET_DEVICE=reference
+	"github.com/muppet-go/muppet/prefinetune"
 	"github.com/muppet-go/muppet/simd"
 )
 
@@ -70,8 +71,8 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// run runs a command line and returns the exit status: 0, 1 for a failure, 2 for a
-// command line that makes no sense.
+// run runs a command line and returns the exit status: 0, also of a run that was interrupted
+// and can be resumed, 1 for a failure, 2 for a command line that makes no sense.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := dispatch(ctx, args, stdio{stdin, stdout, stderr})
 	switch {
@@ -80,6 +81,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "muppet: %v\n", err)
 		return 2
+	case errors.Is(err, prefinetune.ErrInterrupted):
+		fmt.Fprintf(stderr, "muppet: %v\n", err)
+		return 0
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(stderr, "muppet: %s: interrupted\n", args[0])
 		return 1

@@ -364,12 +364,12 @@ func TestInterrupt(t *testing.T) {
 	stdout := &cancelAt{text: "step 1/2", cancel: cancel}
 	var stderr bytes.Buffer
 	status := run(ctx, quick(out), nil, stdout, &stderr)
-	want(t, "interrupted in the language model", status, 1, stderr.String(), "interrupted at step 1", filepath.Join(out, "pretrain"), "the same command resumes")
+	want(t, "interrupted in the language model", status, 0, stderr.String(), "interrupted at step 1", filepath.Join(out, "pretrain"), "the same command resumes")
 
 	ctx, cancel = context.WithCancel(context.Background())
 	stdout, stderr = &cancelAt{text: "step 1/4", cancel: cancel}, bytes.Buffer{}
 	status = run(ctx, quick(out), nil, stdout, &stderr)
-	want(t, "interrupted", status, 1, stderr.String(), "interrupted at step 1", out, "the same command resumes")
+	want(t, "interrupted", status, 0, stderr.String(), "interrupted at step 1", out, "the same command resumes")
 	if _, err := os.Stat(filepath.Join(out, "checkpoints", "step-000001", "state.json")); err != nil {
 		t.Error(err)
 	}
@@ -388,7 +388,7 @@ func TestInterrupt(t *testing.T) {
 	cancel()
 	nothing := filepath.Join(t.TempDir(), "run")
 	status, _, errs = muppet(ctx, quick(nothing)...)
-	want(t, "interrupted before the first step", status, 1, errs, "interrupted before the first step")
+	want(t, "interrupted before the first step", status, 0, errs, "interrupted before the first step")
 	if _, err := os.Stat(nothing); err == nil {
 		t.Error("a run that did not begin left a folder")
 	}
@@ -396,7 +396,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel = context.WithCancel(context.Background())
 	stdout, stderr = &cancelAt{text: "Few-shot", cancel: cancel}, bytes.Buffer{}
 	status = run(ctx, quick(out), nil, stdout, &stderr)
-	want(t, "interrupted while fine-tuning", status, 1, stderr.String(), "interrupted", out, "the same command repeats the fine-tuning")
+	want(t, "interrupted while fine-tuning", status, 0, stderr.String(), "interrupted", out, "the same command repeats the fine-tuning")
 }
 
 func TestDryRun(t *testing.T) {
