@@ -56,6 +56,10 @@ func tokenizeCommand(ctx context.Context, args []string, std stdio) error {
 		return fmt.Errorf("tokenize: -batch %d: want 1 to %d\n%w", *batch, maxBatch, errUsage)
 	case *length < 0:
 		return fmt.Errorf("tokenize: -max-length %d: want a number that is not negative\n%w", *length, errUsage)
+	case *stride < -1:
+		return fmt.Errorf("tokenize: -stride %d: want a number that is not negative\n%w", *stride, errUsage)
+	case *decode && (*pair || *length > 0 || *stride >= 0 || *runes || *special || *bare):
+		return fmt.Errorf("tokenize: -decode reads ids, to which the flags for texts say nothing\n%w", errUsage)
 	case *stride >= 0 && *length == 0:
 		return fmt.Errorf("tokenize: -stride %d: without -max-length there are no windows\n%w", *stride, errUsage)
 	}
@@ -114,6 +118,9 @@ func tokenizeCommand(ctx context.Context, args []string, std stdio) error {
 		}
 		number += len(lines)
 		for i, e := range tok.EncodeBatch(o, texts, pairs) {
+			if *pair && *stride >= 0 && e.Truncated && e.Overflow == nil {
+				return fmt.Errorf("line %d: with -max-length %d the first text leaves no room for windows of the second", number-len(lines)+i+1, *length)
+			}
 			two := [2]string{texts[i]}
 			if *pair {
 				two[1] = pairs[i]

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bufio"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,5 +64,36 @@ func BenchmarkTrain(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkTrainFile trains on one large file, and writes what it learned.
+func BenchmarkTrainFile(b *testing.B) {
+	path, out := os.Getenv("MUPPET_SPEED_CORPUS"), os.Getenv("MUPPET_SPEED_OUT")
+	if path == "" || out == "" {
+		b.Skip("testdata/speed.py runs this")
+	}
+	var tok *Tokenizer
+	for b.Loop() {
+		f, err := os.Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := bufio.NewScanner(f)
+		s.Buffer(nil, 1<<20)
+		tok, err = Train(func(yield func(string) bool) {
+			for s.Scan() && yield(s.Text()) {
+			}
+		}, TrainConfig{VocabSize: 32000})
+		f.Close()
+		if err == nil {
+			err = s.Err()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := tok.Save(out); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -111,6 +111,32 @@ func TestMegabyteLines(t *testing.T) {
 	}
 }
 
+// Whatever is repeated, the time grows with the text.
+func FuzzGrowth(f *testing.F) {
+	for _, unit := range []string{"a", "A漢", "\u0301", " \n", "1'", "<mask>", "\xff", "e\u0323\u0301", "각ᆨ", "[R]  "} {
+		f.Add(unit)
+	}
+	var toks []*Tokenizer
+	for _, name := range parityNames(f) {
+		toks = append(toks, loadParity(f, name))
+	}
+	f.Fuzz(func(t *testing.T, unit string) {
+		if unit == "" || len(unit) > 100 {
+			return
+		}
+		const n = 1 << 16 // so that n² steps take seconds
+		text := strings.Repeat(unit, n/len(unit))
+		start := time.Now()
+		for _, tok := range toks {
+			e := tok.encode(text, true)
+			tok.Decode(e.IDs)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%q repeated to %d bytes took %v", unit, n, took)
+		}
+	})
+}
+
 func TestRuneOffsets(t *testing.T) {
 	text := "aé漢🙂\xffz"
 	got := RuneOffsets(text, []Span{{0, 1}, {1, 3}, {3, 6}, {6, 10}, {10, 11}, {11, 12}, {0, 0}, {7, 9}, {1, 2}})
@@ -163,6 +189,21 @@ func TestEncodeBatch(t *testing.T) {
 		}
 		if len(e.IDs) > 40 {
 			t.Fatalf("%q, %q: %d tokens", texts[i], pairs[i], len(e.IDs))
+		}
+	}
+}
+
+// Once warm, a batch takes three allocations a text, for what it returns, and none for a token.
+func TestBatchAllocations(t *testing.T) {
+	texts := parityTexts(t)[:500]
+	for _, name := range parityNames(t) {
+		tok := loadParity(t, name)
+		tokens := 0
+		for _, e := range tok.EncodeBatch(Options{}, texts, nil) {
+			tokens += len(e.IDs)
+		}
+		if n := testing.AllocsPerRun(2, func() { tok.EncodeBatch(Options{}, texts, nil) }); n > float64(3*len(texts)+60) {
+			t.Errorf("%s: %v allocations for %d texts of %d tokens", name, n, len(texts), tokens)
 		}
 	}
 }

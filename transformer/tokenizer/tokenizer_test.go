@@ -173,12 +173,25 @@ func byMerging(b *bpe, piece string, long bool) []token {
 	return st.pieces
 }
 
-// pattern is GPT-2's without the alternative that looks ahead, whose effect bySearch adds.
-var pattern = regexp.MustCompile(`^(?:'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\pZ\x09-\x0d\x{85}\p{L}\p{N}]+|[\pZ\x09-\x0d\x{85}]+)`)
+// searched are the patterns that match any text from end to end, as package regexp has them: without the alternative that
+// looks ahead, whose effect bySearch adds, and with all spaces for \s.
+var searched = func() map[string]*regexp.Regexp {
+	all := map[string]*regexp.Regexp{}
+	for pattern := range patterns {
+		if before, ok := strings.CutSuffix(pattern, `|\s+(?!\S)|\s+`); ok {
+			before = strings.NewReplacer(`\s`, spaceClass, `[^\s`, `[^`+spaceClass[1:len(spaceClass)-1]).Replace(before)
+			all[pattern] = regexp.MustCompile(`^(?:` + before + `|` + spaceClass + `+)`)
+		}
+	}
+	return all
+}()
 
-func bySearch(text string) int {
+const spaceClass = `[\pZ\x09-\x0d\x{85}]`
+
+func bySearch(pattern *regexp.Regexp, text string) int {
 	n := len(pattern.FindString(text))
-	if strings.TrimSpace(text[:n]) == "" && n < len(text) {
+	ended := strings.ContainsAny(text[n-1:n], "\r\n") && strings.Contains(pattern.String(), `*[\r\n]`) // matched as the end of a line
+	if strings.TrimSpace(text[:n]) == "" && n < len(text) && !ended {
 		if _, last := utf8.DecodeLastRuneInString(text[:n]); last < n {
 			n -= last
 		}
@@ -186,26 +199,36 @@ func bySearch(text string) int {
 	return n
 }
 
-func FuzzPiece(f *testing.F) {
+func FuzzPatterns(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
 	for _, c := range cases(f) {
 		f.Add(c.Text)
 	}
+	for _, text := range []string{"WeAREhere ABCd\u0301E'LL", "\u0301ABC \u0301", "漢A漢B漢", "a\n\n b\t\tc \n\n d", "12345 ½½½½", "a'ſb ''s'S", "//\r\n/ !/\n", "ǅʰA"} {
+		f.Add(text)
+	}
+	if len(searched) != 6 {
+		f.Fatalf("%d patterns", len(searched))
+	}
 	d := characters()
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, r := range text {
-			if d.class(r)&letter != 0 != unicode.IsLetter(r) || d.class(r)&number != 0 != unicode.IsNumber(r) {
+			c := d.class(r)
+			if c&letter != 0 != unicode.IsLetter(r) || c&number != 0 != unicode.IsNumber(r) || c&combines != 0 != unicode.IsMark(r) ||
+				c&lowerCase != 0 != unicode.Is(unicode.Ll, r) || c&upperCase != 0 != unicode.In(r, unicode.Lu, unicode.Lt) {
 				t.Skip("another version of Unicode")
 			}
 		}
-		for len(text) > 0 {
-			got, want := piece(d, text), bySearch(text)
-			if got != want {
-				t.Fatalf("%q: piece %q, the pattern's %q", text, text[:got], text[:want])
+		for name, pattern := range searched {
+			for rest := text; len(rest) > 0; {
+				got, want := patterns[name](d, rest), bySearch(pattern, rest)
+				if got != want {
+					t.Fatalf("%s: %q: piece %q, the pattern's %q", name, rest, rest[:got], rest[:want])
+				}
+				rest = rest[got:]
 			}
-			text = text[got:]
 		}
 	})
 }

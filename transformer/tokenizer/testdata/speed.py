@@ -4,6 +4,10 @@
 
 DATA is a folder of text files, and WORDPIECE one with BERT's vocab.txt or tokenizer.json (without it, one is trained).
 Both encode the same lines, special tokens and offsets included, and train on them.
+
+    python testdata/speed.py train /tmp/tokenizer.test FILE [THREADS...]
+
+trains byte-level BPE of 32000 tokens on the lines of one large file instead, and compares the merges.
 """
 
 import os
@@ -20,6 +24,49 @@ os.environ["RAYON_NUM_THREADS"] = os.environ.get("RAYON_NUM_THREADS", "2")
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 
 BYTES, ROUNDS = 4 << 20, 5
+
+
+def byte_level(size=30000):
+    tok = Tokenizer(models.BPE())
+    tok.pre_tokenizer, tok.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    return tok, trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), min_frequency=2)
+
+
+def train_one(path, out):
+    """What a process of its own does, so that its memory can be told."""
+    tok, trainer = byte_level(32000)
+    start = time.perf_counter()
+    with open(path, encoding="utf-8", newline="\n") as f:
+        tok.train_from_iterator((line.rstrip("\n") for line in f), trainer)
+    print(f"{time.perf_counter() - start} s")
+    tok.model.save(out)
+
+
+def train_both(test, path, threads):
+    def child(name, n, args, **env):
+        p = subprocess.Popen(args, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, cwd=os.path.dirname(os.path.abspath(__file__)) + "/..")
+        out = p.stdout.read()
+        _, status, usage = os.wait4(p.pid, 0)
+        assert status == 0, out
+        found = re.search(r"([\d.]+) ns/op", out)
+        seconds = float(found[1]) / 1e9 if found else float(out.split()[0])
+        print(f"{name}, {n} threads: {seconds:.2f} s, {os.path.getsize(path) / seconds / 1e6:.1f} MB/s, at most {usage.ru_maxrss / 1024:.0f} MB of memory", flush=True)
+        return seconds
+
+    for n in threads:
+        work = tempfile.mkdtemp()
+        os.mkdir(f"{work}/ours")
+        theirs = child("Hugging Face", n, [sys.executable, os.path.abspath(__file__), "one", os.path.abspath(path), work], RAYON_NUM_THREADS=n, TOKENIZERS_PARALLELISM="true")
+        ours = child("ours", n, [test, "-test.run", "^$", "-test.bench", "^BenchmarkTrainFile$", "-test.benchtime", "1x", "-test.cpu", n],
+                     MUPPET_SPEED_CORPUS=os.path.abspath(path), MUPPET_SPEED_OUT=f"{work}/ours")
+        same = open(f"{work}/merges.txt").read() == open(f"{work}/ours/merges.txt").read()
+        print(f"ratio {theirs / ours:.2f}, the merges are {'the same' if same else 'DIFFERENT'}", flush=True)
+
+
+if sys.argv[1] == "one":
+    sys.exit(train_one(*sys.argv[2:]))
+if sys.argv[1] == "train":
+    sys.exit(train_both(*sys.argv[2:4], sys.argv[4:] or ["1", "2"]))
 
 test, data = sys.argv[1:3]
 lines, total = [], 0
@@ -39,12 +86,6 @@ with open(f"{work}/lines.txt", "w", encoding="utf-8") as f:
     f.write("\n".join(lines))
 size = sum(len(line.encode()) for line in lines)
 print(f"{len(lines)} lines, {size} bytes")
-
-
-def byte_level():
-    tok = Tokenizer(models.BPE())
-    tok.pre_tokenizer, tok.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    return tok, trainers.BpeTrainer(vocab_size=30000, show_progress=False, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), min_frequency=2)
 
 
 def word_piece():
