@@ -92,20 +92,34 @@ func FuzzOffsets(f *testing.F) {
 	})
 }
 
+// within tells whether f takes less than the given time. Other programs may hold it up, but not again and again.
+func within(limit time.Duration, f func()) bool {
+	for range 4 {
+		start := time.Now()
+		if f(); time.Since(start) < limit {
+			return true
+		}
+	}
+	return false
+}
+
 // A megabyte without a place to cut it takes a moment, not minutes.
 func TestMegabyteLines(t *testing.T) {
-	const n = 1 << 20
 	for _, name := range parityNames(t) {
 		tok := loadParity(t, name)
-		for _, unit := range []string{"a", "é", "\u0301", " ", "漢", "\xff", "[R] ", "<mask>", "a-", "'s", "ﬁ\u0301", "각", "\u1100\u1161"} {
-			text := strings.Repeat(unit, n/4/len(unit))
-			start := time.Now()
-			e := tok.encode(text, true)
-			p := tok.PostProcess(Options{MaxLength: 512, Overflow: true, Stride: 128}, e)
-			RuneOffsets(text, e.Offsets)
-			tok.Decode(p.IDs)
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("%s: %q repeated to %d bytes took %v", name, unit, len(text), took)
+		for i, unit := range []string{"a", "é", "\u0301", " ", "漢", "\xff", "[R] ", "<mask>", "a-", "'s", "ﬁ\u0301", "각", "\u1100\u1161", "A漢", "1\n"} {
+			n, limit := 1<<16, 2*time.Second
+			if i == 0 {
+				n, limit = 1<<20, 5*time.Second
+			}
+			text := strings.Repeat(unit, n/len(unit))
+			if !within(limit, func() {
+				e := tok.encode(text, true)
+				p := tok.PostProcess(Options{MaxLength: 512, Overflow: true, Stride: 128}, e)
+				RuneOffsets(text, e.Offsets)
+				tok.Decode(p.IDs)
+			}) {
+				t.Errorf("%s: %q repeated to %d bytes takes too long", name, unit, len(text))
 			}
 		}
 	}
@@ -113,7 +127,7 @@ func TestMegabyteLines(t *testing.T) {
 
 // Whatever is repeated, the time grows with the text.
 func FuzzGrowth(f *testing.F) {
-	for _, unit := range []string{"a", "A漢", "\u0301", " \n", "1'", "<mask>", "\xff", "e\u0323\u0301", "각ᆨ", "[R]  "} {
+	for _, unit := range []string{"e\u0323\u0301", "각ᆨ", "[R]  "} { // and those of TestMegabyteLines
 		f.Add(unit)
 	}
 	var toks []*Tokenizer
@@ -126,13 +140,10 @@ func FuzzGrowth(f *testing.F) {
 		}
 		const n = 1 << 16 // so that n² steps take seconds
 		text := strings.Repeat(unit, n/len(unit))
-		start := time.Now()
-		for _, tok := range toks {
-			e := tok.encode(text, true)
-			tok.Decode(e.IDs)
-		}
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%q repeated to %d bytes took %v", unit, n, took)
+		for i, tok := range toks {
+			if !within(2*time.Second, func() { tok.Decode(tok.encode(text, true).IDs) }) {
+				t.Errorf("%s: %q repeated to %d bytes takes too long", parityNames(t)[i], unit, n)
+			}
 		}
 	})
 }
