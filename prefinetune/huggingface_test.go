@@ -1,6 +1,7 @@
 package prefinetune
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/muppet-go/muppet/prefinetune/metrics"
 	"github.com/muppet-go/muppet/prefinetune/task"
@@ -112,7 +114,13 @@ func TestFinetunesAsHuggingFace(t *testing.T) {
 	if err := writeJSON(file, given); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, filepath.Join("testdata", "finetune.py"), file)
+	ctx := t.Context()
+	if end, ok := t.Deadline(); ok { // which leaves a child behind
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, end.Add(-10*time.Second))
+		defer stop()
+	}
+	cmd := exec.CommandContext(ctx, python, filepath.Join("testdata", "finetune.py"), file)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
