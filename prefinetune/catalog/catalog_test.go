@@ -17,6 +17,7 @@ var counts = map[string][2]int{
 	"Banking77":                 {2000, 500},
 	"BoolQ":                     {1452, 400},
 	"CODAH":                     {1665, 500},
+	"CNN_DM":                    {20, 4},
 	"COPA":                      {64, 100},
 	"CoLA":                      {2000, 500},
 	"CommonsenseQA":             {977, 244},

@@ -33,10 +33,8 @@ func (t *Task) layout() *layout {
 func (l *layout) there() bool {
 	for _, sources := range l.splits {
 		for _, s := range sources {
-			for _, path := range s.paths() {
-				if _, err := os.Stat(path); err != nil {
-					return false
-				}
+			if _, err := os.Stat(s.paths()[0]); err != nil { // those that match a pattern are there
+				return false
 			}
 		}
 	}

@@ -82,6 +82,9 @@ func (s *source) read(r io.Reader) recordReader {
 	switch s.format {
 	case "text":
 		return &textReader{lines}
+	case "document":
+		limited.left = s.maxBytes
+		return &documentReader{source: s, in: in}
 	case "jsonl":
 		return &jsonlReader{lines}
 	case "tsv":
@@ -195,6 +198,35 @@ func (t *textReader) next() (any, string, error) {
 		return nil, where, badRecord{fmt.Errorf("%s: %w", where, err)}
 	}
 	return text, where, nil
+}
+
+// A documentReader yields the whole text of a file, if it has any.
+type documentReader struct {
+	*source
+	in   io.Reader
+	read bool
+}
+
+func (d *documentReader) next() (any, string, error) {
+	if d.read {
+		return nil, d.path, io.EOF
+	}
+	d.read = true
+	data, err := io.ReadAll(d.in)
+	if errors.Is(err, errTooLong) {
+		err = fmt.Errorf("longer than %d bytes", d.maxBytes)
+	}
+	if err != nil {
+		return nil, d.path, fmt.Errorf("%s: %w", d.path, err)
+	}
+	if len(data) == 0 {
+		return nil, d.path, io.EOF
+	}
+	text, err := d.decode(data)
+	if err != nil {
+		return nil, d.path, badRecord{fmt.Errorf("%s: %w", d.path, err)}
+	}
+	return text, d.path, nil
 }
 
 // A jsonlReader yields the JSON value on every line.

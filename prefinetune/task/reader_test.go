@@ -38,6 +38,12 @@ var readCases = []readCase{
 	{name: "long line", s: source{format: "text", maxBytes: 1 << 17}, in: strings.Repeat("x", 1<<17) + "\n", want: []any{strings.Repeat("x", 1<<17)}},
 	{name: "too long a line", s: source{format: "text", maxBytes: 1 << 16}, in: "a\n" + strings.Repeat("x", 1<<18), want: []any{"a"}, err: "f:2: line longer than 65536 bytes"},
 
+	{name: "document", s: source{format: "document"}, in: "\uFEFFa\n\n\tb \n", want: []any{"a\n\n\tb \n"}, where: []string{"f"}},
+	{name: "document, latin-1", s: source{format: "document", latin1: true}, in: "\xe9\n", want: []any{"é\n"}},
+	{name: "empty document", s: source{format: "document"}, in: "", want: nil},
+	{name: "document that is not UTF-8", s: source{format: "document"}, in: "caf\xe9", want: nil, err: "f: not valid UTF-8"},
+	{name: "long document", s: source{format: "document", maxBytes: 1 << 16}, in: strings.Repeat("x", 1<<18), want: nil, err: "f: longer than 65536 bytes"},
+
 	{name: "jsonl", s: source{format: "jsonl"}, in: "{\"a\": [1, null]}\n\n\r\ntrue\n", want: []any{fieldMap{"a": []any{1.0, nil}}, true}, where: []string{"f:1", "f:4"}},
 	{name: "jsonl, latin-1", s: source{format: "jsonl", latin1: true}, in: "\"\xe9\"\n", want: []any{"é"}},
 	{name: "jsonl, not UTF-8", s: source{format: "jsonl"}, in: "\"\xe9\"\n", err: "f:1: not valid UTF-8"},

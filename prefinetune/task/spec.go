@@ -20,7 +20,7 @@ import (
 
 var (
 	families = []string{string(Classification), string(Regression), string(Commonsense), string(MRC), string(Summarisation)}
-	formats  = []string{"tsv", "csv", "json", "jsonl", "text", "parquet"}
+	formats  = []string{"tsv", "csv", "json", "jsonl", "text", "document", "parquet"}
 	tables   = []string{"tsv", "csv"} // the formats with columns
 
 	// The metrics that can speak for a family; the first is the default.

@@ -33,8 +33,8 @@
 //	why          the reason for that
 //	files        {train: PATH, dev: PATH} below the data folder; for parallel files
 //	             {train: {NAME: PATH, ...}, dev: {NAME: PATH, ...}}
-//	format       tsv, csv, json, jsonl, parquet or text; for parallel files one for all, or
-//	             {NAME: FORMAT, ...}
+//	format       tsv, csv, json, jsonl, parquet, text or document; for parallel files one
+//	             for all, or {NAME: FORMAT, ...}
 //	encoding     utf-8, or latin-1 (optional)
 //	header       tsv and csv: whether the first line names the columns; true, false
 //	             or {train: true, dev: false} (optional, true)
@@ -52,7 +52,7 @@
 // What a record is depends on the format. A line of tsv, where quotes mean
 // nothing, and a row of csv, as in RFC 4180, is an object of strings by column,
 // or an array where columns have no names. A line of jsonl is its value, and a
-// line of text a string. A row of parquet is an object by column. A record of parallel files is an object with a record
+// line of text a string. A document is the whole text of a file, a string. A row of parquet is an object by column. A record of parallel files is an object with a record
 // of each; the files must have equally many. Empty lines count in text alone.
 //
 // A jq expression sees its record and nothing else: no environment, no other

@@ -174,7 +174,7 @@ func TestBadTaskFiles(t *testing.T) {
 		{"file outside", edit("files", "files: {train: ../a, dev: b}\n"), []string{"t.yaml:5: files.train", "../a"}},
 		{"absolute file", edit("files", "files: {train: /etc/passwd, dev: b}\n"), []string{"t.yaml:5: files.train", "/etc/passwd"}},
 		{"parallel names", edit("files", "files: {train: {a: x, b: y}, dev: {a: x, c: y}}\n"), []string{"t.yaml:5: files.dev", "same names"}},
-		{"format", edit("format", "format: xml\n"), []string{"t.yaml:6: format", `"xml"`, "tsv, csv, json, jsonl, text, parquet"}},
+		{"format", edit("format", "format: xml\n"), []string{"t.yaml:6: format", `"xml"`, "tsv, csv, json, jsonl, text, document, parquet"}},
 		{"json without records", edit("format", "format: json\n"), []string{"records"}},
 		{"records without json", edit("", "records: .[]\n"), []string{"t.yaml:8: records"}},
 		{"columns of text", edit("", "columns: [a]\n"), []string{"t.yaml:8: columns"}},
