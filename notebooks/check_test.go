@@ -19,12 +19,13 @@ import (
 	"sync"
 )
 
-// The interpreter knows the language of Go 1.17 (no type parameters, no any, no range
-// over integers and functions, no min, max and clear) and the standard library of Go
-// 1.18. The type checker holds cells to that language.
+// The interpreter knows the language of Go 1.17 (no type parameters, no range over
+// integers and functions, no min, max and clear) and the functions, types, variables
+// and constants that the standard library had in Go 1.13. Methods and fields it finds
+// by reflection, whatever their age. The type checker holds cells to that language.
 const (
 	language = "go1.17"
-	library  = 18
+	library  = 13
 )
 
 // A checked program is one that the interpreter can run, as far as a compiler can say.
@@ -97,6 +98,8 @@ func (c *checked) check() (void []int, err error) {
 	}
 	checkLibrary(main, info, added, refuse)
 	checkLoops(main, info, refuse)
+	checkLonely(main, info, refuse)
+	checkRest(main, refuse)
 	return nil, errors.Join(errs...)
 }
 
@@ -119,50 +122,14 @@ func checkLibrary(file *ast.File, info *types.Info, added map[string]int, refuse
 			return true
 		}
 		obj := info.Uses[id]
-		if obj == nil || obj.Pkg() == nil {
+		if obj == nil || obj.Pkg() == nil || obj.Parent() != obj.Pkg().Scope() {
 			return true
 		}
-		name := obj.Name()
-		if owner := ownerOf(obj); owner != "" {
-			name = owner + "." + name
-		}
-		if release := added[obj.Pkg().Path()+"."+name]; release > 0 {
-			refuse(n, "%s.%s came with Go 1.%d, the interpreter has the library of Go 1.%d", obj.Pkg().Path(), name, release, library)
+		if release := added[obj.Pkg().Path()+"."+obj.Name()]; release > 0 {
+			refuse(n, "%s.%s came with Go 1.%d, the interpreter has the library of Go 1.%d", obj.Pkg().Path(), obj.Name(), release, library)
 		}
 		return true
 	})
-}
-
-// ownerOf returns the named type whose method or field obj is, or "".
-func ownerOf(obj types.Object) string {
-	switch obj := obj.(type) {
-	case *types.Func:
-		recv := obj.Signature().Recv()
-		if recv == nil {
-			return ""
-		}
-		t := recv.Type()
-		if p, ok := t.(*types.Pointer); ok {
-			t = p.Elem()
-		}
-		if n, ok := t.(*types.Named); ok {
-			return n.Obj().Name()
-		}
-	case *types.Var:
-		if !obj.IsField() {
-			return ""
-		}
-		scope := obj.Pkg().Scope()
-		for _, name := range scope.Names() {
-			s, ok := scope.Lookup(name).Type().Underlying().(*types.Struct)
-			for i := 0; ok && i < s.NumFields(); i++ {
-				if s.Field(i) == obj {
-					return name
-				}
-			}
-		}
-	}
-	return ""
 }
 
 // checkLoops refuses what tells one variable of a loop for each iteration from one
@@ -212,12 +179,76 @@ func checkLoops(file *ast.File, info *types.Info, refuse func(ast.Node, string, 
 	})
 }
 
+// checkLonely refuses a map's element, a received value and a type assertion that are
+// the only argument of a call, what a cell shows, or a condition: the interpreter passes
+// on as a second value whether there was one, or warns that it does not.
+func checkLonely(file *ast.File, info *types.Info, refuse func(ast.Node, string, ...any)) {
+	check := func(e ast.Expr) {
+		lonely := false
+		switch e := ast.Unparen(e).(type) {
+		case *ast.IndexExpr:
+			_, lonely = info.TypeOf(e.X).Underlying().(*types.Map)
+		case *ast.UnaryExpr:
+			lonely = e.Op == token.ARROW
+		case *ast.TypeAssertExpr:
+			lonely = true
+		}
+		if lonely {
+			refuse(e, "alone, this has a second value in the interpreter; give it a name first")
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if len(n.Args) == 1 && info.Types[n.Fun].IsValue() {
+				check(n.Args[0])
+			}
+		case *ast.IfStmt:
+			check(n.Cond)
+		case *ast.ForStmt:
+			check(n.Cond)
+		}
+		return true
+	})
+}
+
+// Methods that compiled code looks for in a value of any type. It sees none that cells
+// declare, and the kernel draws pictures only of values, not of pointers.
+var unseen = map[string]bool{"String": true, "GoString": true, "Error": true, "Format": true, "Compose": true}
+
+// checkRest refuses what can be told from the syntax alone.
+func checkRest(file *ast.File, refuse func(ast.Node, string, ...any)) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec:
+			if n.Name != nil && n.Name.Name == "." {
+				refuse(n, "the interpreter cannot import into the cell's own scope")
+			}
+		case *ast.BranchStmt:
+			if n.Tok == token.GOTO {
+				refuse(n, "the interpreter has no goto")
+			}
+		case *ast.FuncDecl:
+			if n.Recv == nil {
+				break
+			}
+			if unseen[n.Name.Name] {
+				refuse(n.Name, "compiled code does not see the method %s of a cell's type", n.Name.Name)
+			}
+			_, pointer := n.Recv.List[0].Type.(*ast.StarExpr)
+			if pointer && (n.Name.Name == "SVG" || n.Name.Name == "HTML") {
+				refuse(n.Name, "the kernel crashes at a pointer with a method %s that a cell declares", n.Name.Name)
+			}
+		}
+		return true
+	})
+}
+
 var newNames = sync.OnceValues(func() (map[string]int, error) { return addedSince(library) })
 
-// addedSince returns the release, the 20 of Go 1.20, in which each identifier came
-// into the standard library, for those that came after the given one. They are named
-// as package.Name or package.Type.Member. There are none where Go came as a module:
-// that has no lists.
+// addedSince returns the release, the 20 of Go 1.20, in which each package.Name came
+// into the standard library, for those that came after the given one. There are none
+// where Go came as a module: that has no lists.
 func addedSince(release int) (map[string]int, error) {
 	old, added := map[string]bool{}, map[string]int{}
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -256,28 +287,18 @@ func addedSince(release int) (map[string]int, error) {
 // Lines such as
 //
 //	pkg fmt, func Println(...interface{}) (int, error)
-//	pkg bytes, method (*Buffer) Available() int
 //	pkg net/http, type Server struct, DisableGeneralOptionsHandler bool
-//	pkg reflect, type Type interface, CanSeq() bool
-var listing = regexp.MustCompile(`^pkg ([^ ,]+)(?: \([^)]*\))?, (?:` +
-	`(?:func|var|const) (\w+)|` +
-	`method \(\*?(\w+)(?:\[[^)]*\])?\) (\w+)|` +
-	`type (\w+)(?:\[[^\]]*\])? (?:struct|interface), (\w+)|` +
-	`type (\w+))`)
+//	pkg syscall (linux-amd64), const O_PATH = 2097152
+//
+// The second is no news: the type is listed by itself in the release that it came with.
+var listing = regexp.MustCompile(`^pkg ([^ ,]+)(?: \([^)]*\))?, (?:func|var|const|type) (\w+)`)
 
 func listed(line string) string {
 	m := listing.FindStringSubmatch(line)
-	switch {
-	case m == nil:
+	if m == nil {
 		return ""
-	case m[2] != "":
-		return m[1] + "." + m[2]
-	case m[3] != "":
-		return m[1] + "." + m[3] + "." + m[4]
-	case m[5] != "":
-		return m[1] + "." + m[5] + "." + m[6]
 	}
-	return m[1] + "." + m[7]
+	return m[1] + "." + m[2]
 }
 
 // exports has the files in the build cache with what packages export, by import path.

@@ -101,6 +101,9 @@ func (p *program) piece(number int, piece piece, last bool) (shown bool, err err
 	if len(list) != 1 {
 		return false, several
 	}
+	if strings.HasPrefix(piece.text, "func") {
+		return false, fmt.Errorf("%s:%d: the interpreter takes a function without a name for a method", cellName(p.file, number), piece.line)
+	}
 	if _, ok := list[0].(*ast.ExprStmt); ok && last {
 		fmt.Fprintf(&p.main, "show(\n%s%s,\n)\n", at, piece.text)
 		return true, nil

@@ -18,8 +18,8 @@ const separator = "\x1e"
 func end() { fmt.Print(separator, "{}\n") }
 
 // show ends a cell whose last expression has the given values. Like gophernotes it
-// displays nothing if all are nil, a picture beside the text if one value has one and
-// the others are nil, and text otherwise.
+// displays nothing if all are nil, a picture if one value has one and the others are
+// nil, and text otherwise.
 func show(values ...interface{}) {
 	var some []interface{}
 	for _, v := range values {
@@ -36,10 +36,7 @@ func show(values ...interface{}) {
 			data["text/html"] = p.HTML()
 		}
 	}
-	switch {
-	case len(data) > 0:
-		data["text/plain"] = fmt.Sprint(some[0])
-	case len(some) > 0:
+	if len(some) > 0 && len(data) == 0 {
 		data["text/plain"] = fmt.Sprint(values...)
 	}
 	line, err := json.Marshal(data)
