@@ -145,17 +145,17 @@ func (d *definition) newPreTokenizers() ([]preTokenizer, error) {
 		var p preTokenizer
 		switch kind {
 		case "BertPreTokenizer":
-			p = bertPreTokenizer
+			p = bertPreTokenizer.splitter()
 		case "WhitespaceSplit":
-			p = whitespaceSplit
+			p = whitespaceSplit.splitter()
 		case "Whitespace":
-			p = whitespaceWords
+			p = whitespaceWords.splitter()
 		case "Punctuation":
 			c := struct{ Behavior string }{isolated}
 			if err := d.strict(field, raw, &c); err != nil {
 				return err
 			}
-			if p = punctuations; c.Behavior != isolated {
+			if p = punctuations.splitter(); c.Behavior != isolated {
 				var err error
 				if p, err = d.newSplitter(field, c.Behavior, of(punctuation), false); err != nil {
 					return err
@@ -168,8 +168,8 @@ func (d *definition) newPreTokenizers() ([]preTokenizer, error) {
 			if err := d.strict(field, raw, &c); err != nil {
 				return err
 			}
-			if p = digits; c.Individual {
-				p = singleDigits
+			if p = digits.splitter(); c.Individual {
+				p = singleDigits.splitter()
 			}
 		case "CharDelimiterSplit":
 			var c struct{ Delimiter string }

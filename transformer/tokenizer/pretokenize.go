@@ -143,7 +143,7 @@ const (
 	alone
 )
 
-func (rule classes) of(c class) int {
+func (rule classes) of(c class) uint8 {
 	switch {
 	case c&rule.drop != 0:
 		return dropped
@@ -155,19 +155,37 @@ func (rule classes) of(c class) int {
 	return others
 }
 
-func (rule classes) split(t *Tokenizer, st *state, v view, stage int) {
+// classSplitter is a rule, and what it says of ASCII.
+type classSplitter struct {
+	classes
+	ascii [utf8.RuneSelf]uint8
+}
+
+func (rule classes) splitter() *classSplitter {
+	s := &classSplitter{classes: rule}
+	for c := range s.ascii {
+		s.ascii[c] = rule.of(characters().class(rune(c)))
+	}
+	return s
+}
+
+func (s *classSplitter) split(t *Tokenizer, st *state, v view, stage int) {
 	d := characters()
-	text, start, last := v.text, 0, dropped
+	text, start, last := v.text, 0, uint8(dropped)
 	for i := 0; i < len(text); {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
+		size, now := 1, uint8(dropped)
+		if c := text[i]; c < utf8.RuneSelf {
+			now = s.ascii[c]
+		} else {
+			var r rune
 			r, size = utf8.DecodeRuneInString(text[i:])
+			now = s.of(d.class(r))
 		}
-		if a := rule.of(d.class(r)); a != last || a == alone {
+		if now != last || now == alone {
 			if last != dropped {
 				t.cut(st, v.slice(start, i), stage+1)
 			}
-			start, last = i, a
+			start, last = i, now
 		}
 		i += size
 	}

@@ -71,7 +71,7 @@ func Train(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, er
 func TrainWordPiece(texts func(yield func(string) bool), cfg TrainConfig) (*Tokenizer, error) {
 	t := &Tokenizer{
 		normalizer: &bert{CleanText: true, HandleChineseChars: true, Lowercase: !cfg.Cased},
-		pre:        []preTokenizer{bertPreTokenizer},
+		pre:        []preTokenizer{bertPreTokenizer.splitter()},
 	}
 	words, err := countWords(t, texts, cfg.Progress)
 	if err != nil {
