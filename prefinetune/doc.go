@@ -28,4 +28,9 @@
 //
 // New reads and encodes the tasks, Trainer.Run trains, writes checkpoints and a
 // report, and, called again, goes on from the last checkpoint to the same bits.
+//
+// Before that comes Pretrain, by which a model learns language from plain text, and after it
+// Finetune, on single tasks, over several seeds. A run leaves its model and the heads of its
+// tasks; Load takes them up, to evaluate, to predict, to export them to Hugging Face's
+// programs, and for others to go on with (Trainer.KeepHeads).
 package prefinetune

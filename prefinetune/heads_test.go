@@ -181,3 +181,33 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzHeads reads heads.json of a stranger's beside a model and tensors that are in order.
+func FuzzHeads(f *testing.F) {
+	out := filepath.Join(f.TempDir(), "run")
+	tr := newTrainer(f, out, func(c *Config) { c.Steps = 1 })
+	if _, err := tr.Run(context.Background()); err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(out, headsDir, "heads.json")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"model_type":"roberta","hidden_size":32,"max_length":96,"tokens_per_batch":600,"tasks":[{"name":"a","family":"summarisation","metric":"rouge"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(out)
+		if err != nil {
+			return
+		}
+		for _, tk := range s.Tasks {
+			if own, err := s.Head(tk); err != nil || own != tk {
+				t.Errorf("%+v has the head of %+v (%v)", tk, own, err)
+			}
+		}
+	})
+}

@@ -110,6 +110,7 @@ func TestFinetunesAsHuggingFace(t *testing.T) {
 		score, _ := metrics.Score(trec, texts, p)
 		ours = append(ours, score)
 	}
+	t.Logf("muppet: %s", described(ours))
 	file := filepath.Join(t.TempDir(), "finetune.json")
 	if err := writeJSON(file, given); err != nil {
 		t.Fatal(err)
@@ -131,7 +132,6 @@ func TestFinetunesAsHuggingFace(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	mean, sd := spread(ours)
-	t.Logf("muppet: %s", described(ours))
 	for _, name := range []string{"BertForSequenceClassification", "RoBERTa's head"} {
 		scores := theirs[name]
 		if len(scores) != len(ours) {

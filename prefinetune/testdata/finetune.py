@@ -14,7 +14,7 @@ import transformers
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # threads that wait for one another are slow beside other programs
 
 with open(sys.argv[1]) as f:
     given = json.load(f)
