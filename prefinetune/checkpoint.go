@@ -66,6 +66,11 @@ func (f *folder) save(step int, model any, opt *optim.Optimizer, run any) error 
 	if err := f.log.sync(); err != nil { // the state refers to its length
 		return err
 	}
+	if f.events == nil {
+		if err := f.board(); err != nil {
+			f.warn(fmt.Sprintf("step %d: TensorBoard's file cannot be written: %v", step, err))
+		}
+	}
 	own, err := json.Marshal(run)
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ type Config struct {
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
 	KeepLast        int            `json:"-"` // checkpoints; default 2, of which the older is what is left if the newer breaks
+	TensorBoard     bool           `json:"-"` // also write event files for TensorBoard, in the folder tensorboard of Out
 	Progress        func(Progress) `json:"-"` // told about every step
 	Warn            func(string)   `json:"-"` // told what a person should know
 }
@@ -424,4 +425,14 @@ type Progress struct {
 	LR, GradNorm    float64
 	TokensPerSecond float64 // since the start or the last resume
 	Remaining       time.Duration
+	Waited          time.Duration  // in this step, for its batches
+	Tasks           []TaskProgress // those with examples in this step
+}
+
+// TaskProgress is what a step tells of a task.
+type TaskProgress struct {
+	Name           string
+	Examples       int     // in this step
+	Loss, GradNorm float64 // as in metrics.jsonl
+	Epochs         float64 // passes over its examples so far
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/muppet-go/muppet/internal/file"
+	"github.com/muppet-go/muppet/prefinetune/internal/tensorboard"
 )
 
 // layout is the version of what a run's folder looks like. A program reads its own alone.
@@ -26,6 +27,9 @@ type folder struct {
 	steps    int // of the run
 	identity any // what run.json says
 	warn     func(string)
+
+	tensorboard bool // write event files
+	events      *tensorboard.Writer
 
 	log   *metricsLog
 	saved int // step of the last checkpoint
@@ -110,6 +114,10 @@ func (f *folder) revive() error {
 		return err
 	}
 	f.warn(f.runFile() + " is no longer there: the folder is made anew")
+	if f.events != nil { // its file is gone, too
+		f.events.Close()
+		f.events = nil
+	}
 	if err := os.MkdirAll(f.path, 0o755); err != nil {
 		return err
 	}
@@ -124,7 +132,12 @@ func (f *folder) record(step int, line any) error {
 	if f == nil {
 		return nil
 	}
-	warning, err := f.log.write(line)
+	data, err := json.Marshal(line)
+	if err != nil {
+		return fmt.Errorf("prefinetune: metrics: %w", err)
+	}
+	f.show(step, data)
+	warning, err := f.log.write(data)
 	if err != nil {
 		return fmt.Errorf("prefinetune: metrics: %w", err)
 	}
@@ -167,6 +180,9 @@ func (f *folder) interrupted(step int, save func() error) error {
 func (f *folder) close() error {
 	if f == nil {
 		return nil
+	}
+	if f.events != nil {
+		f.events.Close()
 	}
 	return f.log.f.Close()
 }
@@ -212,11 +228,7 @@ func (l *metricsLog) truncate(size int64) error {
 
 // write adds a line. One that cannot be written, because the disk is full say, waits for the
 // next call: the first time that happens is worth a warning.
-func (l *metricsLog) write(v any) (warning, err error) {
-	line, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
+func (l *metricsLog) write(line []byte) (warning, err error) {
 	waiting := len(l.pending) > 0
 	l.pending = append(append(l.pending, line...), '\n')
 	err = l.flush()

@@ -50,6 +50,7 @@ type PretrainConfig struct {
 	Out             string         `json:"-"` // folder of checkpoints, metrics and model; empty to keep nothing
 	CheckpointEvery int            `json:"-"` // steps; default a tenth of Steps, at least 50
 	KeepLast        int            `json:"-"` // checkpoints; default 2
+	TensorBoard     bool           `json:"-"` // also write event files for TensorBoard
 	Progress        func(Progress) `json:"-"` // told about every step
 	Warn            func(string)   `json:"-"` // told what a person should know
 }

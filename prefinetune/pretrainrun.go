@@ -57,11 +57,15 @@ func (id pretrainIdentity) compare(other pretrainIdentity) (d []string) {
 func (p *pretrainer) open() error {
 	mine := p.identity()
 	var its pretrainIdentity
-	p.folder = &folder{path: p.cfg.Out, keep: p.cfg.KeepLast, every: p.cfg.CheckpointEvery, steps: p.cfg.Steps, warn: p.cfg.Warn, identity: mine}
+	p.folder = &folder{path: p.cfg.Out, keep: p.cfg.KeepLast, every: p.cfg.CheckpointEvery, steps: p.cfg.Steps, warn: p.cfg.Warn, tensorboard: p.cfg.TensorBoard, identity: mine}
 	if err := p.folder.open(&its, func() []string { return mine.compare(its) }); err != nil {
 		return err
 	}
-	if err := p.restore(); err != nil {
+	err := p.restore()
+	if err == nil {
+		err = p.folder.board()
+	}
+	if err != nil {
 		return errors.Join(err, p.folder.close())
 	}
 	return nil

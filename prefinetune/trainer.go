@@ -219,8 +219,19 @@ func (t *Trainer) Run(ctx context.Context) (*Result, error) {
 			Step: t.step, Steps: t.cfg.Steps, Loss: loss, LR: line.LR, GradNorm: line.GradNorm,
 			TokensPerSecond: line.TokensPerSecond,
 			Remaining:       elapsed / time.Duration(t.step-first) * time.Duration(t.cfg.Steps-t.step),
+			Waited:          time.Duration(line.WaitMS * float64(time.Millisecond)), Tasks: t.taskProgress(line),
 		})
 	}
+}
+
+// taskProgress returns what a line says of tasks, in the order of the tasks.
+func (t *Trainer) taskProgress(line *stepLine) (tasks []TaskProgress) {
+	for _, tk := range t.tasks {
+		if l, ok := line.Tasks[tk.Name]; ok {
+			tasks = append(tasks, TaskProgress{tk.Name, l.Examples, l.Loss, l.GradNorm, l.Epochs})
+		}
+	}
+	return tasks
 }
 
 // ended reports whether there is nothing left to train.
@@ -230,11 +241,15 @@ func (t *Trainer) ended() bool { return t.step >= t.cfg.Steps || t.impatient() }
 func (t *Trainer) open() error {
 	mine := t.identity()
 	var its identity
-	t.folder = &folder{path: t.cfg.Out, keep: t.cfg.KeepLast, every: t.cfg.CheckpointEvery, steps: t.cfg.Steps, warn: t.cfg.Warn, identity: mine}
+	t.folder = &folder{path: t.cfg.Out, keep: t.cfg.KeepLast, every: t.cfg.CheckpointEvery, steps: t.cfg.Steps, warn: t.cfg.Warn, tensorboard: t.cfg.TensorBoard, identity: mine}
 	if err := t.folder.open(&its, func() []string { return mine.compare(its) }); err != nil {
 		return err
 	}
-	if err := t.restore(); err != nil {
+	err := t.restore()
+	if err == nil {
+		err = t.folder.board()
+	}
+	if err != nil {
 		return errors.Join(err, t.folder.close())
 	}
 	return nil

@@ -36,7 +36,8 @@ type prefinetuneFlags struct {
 	pretrain     int    // steps
 	fewShotSeeds int
 	fewShotSteps int
-	clipLength   bool // -max-length was not given: what the encoder has positions for is enough
+	clipLength   bool   // -max-length was not given: what the encoder has positions for is enough
+	listen       string // address, see monitor.Listen
 	cfg          prefinetune.Config
 }
 
@@ -95,6 +96,8 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
 	set.IntVar(&f.cfg.KeepLast, "keep-last", 2, "checkpoints to keep, the newest ones")
 	set.IntVar(&f.pretrain, "pretrain-steps", 1000, "updates of the language model with which the embedded run begins; 0 for none")
+	set.BoolVar(&f.cfg.TensorBoard, "tensorboard", false, "also write event files for TensorBoard, below -out")
+	set.StringVar(&f.listen, "listen", "", "show the run at http://`ADDRESS`/ while it trains, with /metrics for Prometheus and /debug/pprof/: HOST:PORT, this machine's alone (127.0.0.1) unless another host is spelled out")
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
 	set.IntVar(&f.fewShotSteps, "few-shot-steps", 60, "updates of each of its runs")
 	recipeFlags(set, &f.cfg)
@@ -255,6 +258,13 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 		return fmt.Errorf("prefinetune: %w before the first step", prefinetune.ErrInterrupted)
 	}
 	show := newProgress(stdout)
+	if f.listen != "" && !f.dryRun {
+		server, err := watch(f.listen, show)
+		if err != nil {
+			return fmt.Errorf("-listen: %w", err)
+		}
+		defer server.Close()
+	}
 	f.cfg.Progress = show.step
 	f.cfg.Warn = show.line
 	trainer, err := prefinetune.New(model, tasks, f.cfg)
@@ -322,7 +332,7 @@ func (f *prefinetuneFlags) language(ctx context.Context, m *transformer.Model, s
 	show.line("Language-model pre-training on the world's text")
 	r, err := prefinetune.Pretrain(ctx, m, suite.Corpus(f.cfg.Seed), prefinetune.PretrainConfig{
 		Steps: f.pretrain, TokensPerBatch: f.cfg.TokensPerBatch, MaxLength: f.cfg.MaxLength, LR: 2e-3, Documents: true, Seed: f.cfg.Seed,
-		Out: filepath.Join(f.cfg.Out, "pretrain"), Progress: show.step, Warn: show.line,
+		Out: filepath.Join(f.cfg.Out, "pretrain"), Progress: show.step, Warn: show.line, TensorBoard: f.cfg.TensorBoard,
 	})
 	show.end()
 	if err != nil {

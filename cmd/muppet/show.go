@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -57,8 +59,11 @@ type progress struct {
 	w       io.Writer
 	redraw  bool
 	last    time.Time
-	pending bool    // the redrawn line has not been ended
-	loss    float64 // running mean
+	pending bool                                // the redrawn line has not been ended
+	loss    float64                             // running mean
+	tasks   map[string]prefinetune.TaskProgress // the last of each, with running means of the losses
+
+	also func(prefinetune.Progress) // is told the same; nil for nobody
 }
 
 func newProgress(w io.Writer) *progress { return &progress{w: w, redraw: isTerminal(w)} }
@@ -71,6 +76,10 @@ func (p *progress) step(s prefinetune.Progress) {
 		}
 		p.loss = decay*p.loss + (1-decay)*s.Loss
 	}
+	if p.also != nil {
+		p.also(s)
+	}
+	p.byTask(s, decay)
 	every := 10 * time.Second
 	if p.redraw {
 		every = 200 * time.Millisecond
@@ -94,6 +103,35 @@ func (p *progress) count(what string, done, of int) {
 		fmt.Fprintf(p.w, "\r\x1b[K%s %d/%d", what, done, of)
 		p.pending = true
 	}
+}
+
+// byTask shows every tenth of a run where each task is.
+func (p *progress) byTask(s prefinetune.Progress, decay float64) {
+	if p.tasks == nil {
+		p.tasks = map[string]prefinetune.TaskProgress{}
+	}
+	for _, t := range s.Tasks {
+		if last, ok := p.tasks[t.Name]; ok {
+			t.Loss = decay*last.Loss + (1-decay)*t.Loss
+		}
+		p.tasks[t.Name] = t
+	}
+	const least = 100 // steps of a run for which it is worth it
+	if tenth := s.Step * 10 / s.Steps; s.Steps < least || len(p.tasks) == 0 || s.Step == s.Steps || tenth == (s.Step-1)*10/s.Steps {
+		return
+	}
+	const width = 110
+	line := fmt.Sprintf("step %d, loss and epochs by task:", s.Step)
+	for _, name := range slices.Sorted(maps.Keys(p.tasks)) {
+		t := p.tasks[name]
+		word := fmt.Sprintf("  %s %.3f %.2f", name, t.Loss, t.Epochs)
+		if utf8.RuneCountInString(line)+utf8.RuneCountInString(word) > width {
+			p.line(line)
+			line = ""
+		}
+		line += word
+	}
+	p.line(line)
 }
 
 // line prints a message of its own.
