@@ -32,18 +32,6 @@ type taskCount struct {
 	lengths []int
 }
 
-// labelOf returns the class, or the position of the right candidate, that an example asks for;
-// -1 where there is none.
-func labelOf(t *task.Task, ex task.Example) int {
-	switch t.Family {
-	case task.Classification:
-		return ex.Label
-	case task.Commonsense:
-		return ex.Answer
-	}
-	return -1
-}
-
 // label counts what a training example asks for.
 func (c *taskCount) label(at int) {
 	for at >= len(c.Labels) {

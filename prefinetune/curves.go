@@ -126,8 +126,9 @@ func (t *Trainer) curves() (*curves, error) {
 	lines.Buffer(nil, 1<<24)
 	for number := 1; lines.Scan(); number++ {
 		var l logLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", f.Name(), number, err)
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil { // no reason to be left without a report
+			t.cfg.Warn(fmt.Sprintf("the report's curves have a gap: %s:%d: %v", f.Name(), number, err))
+			continue
 		}
 		c.add(&l)
 	}

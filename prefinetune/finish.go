@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -34,9 +35,20 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 	if r.WeightsOf, err = t.restoreBest(); err != nil {
 		return nil, fmt.Errorf("prefinetune: best weights: %w", err)
 	}
+	// The model comes first: what follows reads data that may have changed or gone meanwhile.
+	model, heads, page := filepath.Join(t.cfg.Out, "model"), filepath.Join(t.cfg.Out, headsDir), filepath.Join(t.cfg.Out, "report.html")
+	if t.cfg.Out != "" {
+		if err := t.model.Base().Save(model); err != nil {
+			return nil, err
+		}
+		if err := t.saveHeads(heads); err != nil {
+			return nil, err
+		}
+	}
 	t.cfg.Warn("scoring the dev examples, and the baselines")
+	var looks report.Report
 	for i, tk := range t.tasks {
-		s, err := t.score(ctx, i, tk)
+		s, err := t.score(ctx, i, tk, &looks)
 		if ctx.Err() != nil {
 			return nil, t.folder.interrupted(t.step, t.save)
 		}
@@ -50,23 +62,21 @@ func (t *Trainer) finish(ctx context.Context, elapsed time.Duration) (*Result, e
 		return nil, fmt.Errorf("prefinetune: report: %w", err)
 	}
 	r.Report = &c.Report
+	r.Report.Confusions, r.Report.Samples = looks.Confusions, looks.Samples
+	if r.Report.Overlaps, err = t.overlaps(); err != nil {
+		t.cfg.Warn(fmt.Sprintf("the report does not say what is both trained on and evaluated on: %v", err))
+	}
 	t.describe(r)
 	if t.cfg.Out == "" {
 		return r, nil
 	}
-	model := filepath.Join(t.cfg.Out, "model")
-	if err := t.model.Base().Save(model); err != nil {
-		return nil, err
-	}
-	heads := filepath.Join(t.cfg.Out, headsDir)
-	if err := t.saveHeads(heads); err != nil {
-		return nil, err
-	}
-	page := filepath.Join(t.cfg.Out, "report.html")
 	if err := WriteReport(page, r.Report); err != nil {
 		return nil, err
 	}
 	r.Paths = []string{filepath.Join(t.cfg.Out, "metrics.jsonl"), filepath.Join(t.cfg.Out, checkpointsDir), model, heads, page}
+	if t.cfg.TensorBoard {
+		r.Paths = append(r.Paths, filepath.Join(t.cfg.Out, "tensorboard"))
+	}
 	return r, nil
 }
 
@@ -91,18 +101,25 @@ func (t *Trainer) trainTexts(tk *task.Task) (train []task.Example, err error) {
 	return train, err
 }
 
-// score evaluates the model and the baselines on task i.
-func (t *Trainer) score(ctx context.Context, i int, tk *task.Task) (report.Score, error) {
-	train, err := t.trainTexts(tk)
-	if err != nil {
-		return report.Score{}, err
-	}
+// score evaluates the model and the baselines on task i, and adds to looks what a person would
+// look at.
+func (t *Trainer) score(ctx context.Context, i int, tk *task.Task, looks *report.Report) (report.Score, error) {
 	dev, predicted, err := t.Evaluate(ctx, i)
 	if err != nil {
 		return report.Score{}, err
 	}
 	s := report.Score{Task: tk.Name, Family: string(tk.Family), Metric: tk.Metric, N: len(dev)}
 	s.Ours, s.StdErr = metrics.Score(tk, dev, predicted)
+	if tk.Family == task.Classification {
+		looks.Confusions = append(looks.Confusions, confusion(tk, dev, predicted))
+	}
+	looks.Samples = append(looks.Samples, samples(tk, dev, predicted))
+	train, err := t.trainTexts(tk)
+	if err != nil {
+		t.cfg.Warn(fmt.Sprintf("no baselines: %v", err))
+		s.Majority, s.BagOfWords = math.NaN(), math.NaN()
+		return s, nil
+	}
 	s.Majority, _ = metrics.Score(tk, dev, baseline.Majority(tk, train, dev))
 	s.BagOfWords, _ = metrics.Score(tk, dev, baseline.BagOfWords(tk, train, dev))
 	return s, nil
@@ -167,6 +184,9 @@ func (t *Trainer) describe(r *Result) {
 		total += n
 	}
 	for i, n := range t.Counts() {
+		if n.BadRows > 0 {
+			rep.Bad = append(rep.Bad, report.BadRow{Task: n.Task.Name, Rows: n.BadRows, First: n.FirstBad})
+		}
 		rep.Mix = append(rep.Mix, report.Mix{
 			Task: n.Task.Name, Family: string(n.Task.Family), Rows: n.Train,
 			Asked: n.Share, Realised: float64(t.Sampled[i]) / float64(max(total, 1)),

@@ -127,7 +127,7 @@ func (r *taskReader) task(index int, tk *task.Task) *readTask {
 // row is a record of a split: an example, then with its encoding, or an error.
 type row struct {
 	example task.Example
-	label   int // see labelOf
+	label   int // see position
 	encoded *example
 	err     error
 }
@@ -156,7 +156,7 @@ func (r *taskReader) split(index int, tk *task.Task, split string, d *readTask, 
 				if row.err != nil && r.cfg.BadRows != "skip" {
 					stop.Store(true)
 				}
-				row.label = labelOf(tk, row.example)
+				row.label = position(tk, row.example)
 				if row.encoded != nil {
 					row.encoded.where = row.example.Where
 				}

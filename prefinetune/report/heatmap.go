@@ -182,9 +182,5 @@ func roundUp(v float64) float64 {
 
 // shorten cuts a name to the length of a label.
 func shorten(name string) string {
-	r := []rune(name)
-	if len(r) <= longestName {
-		return name
-	}
-	return string(r[:longestName-1]) + "…"
+	return excerpt(name, longestName)
 }

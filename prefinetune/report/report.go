@@ -42,6 +42,11 @@ type Report struct {
 	TaskScore []Curve
 	Best      int
 
+	Confusions []Confusion // of classification tasks
+	Samples    []Samples
+	Bad        []BadRow
+	Overlaps   []Overlap
+
 	Cosines *Cosines // of the tasks' gradients; nil where they were not measured
 	FewShot []FewShot
 }
@@ -85,19 +90,22 @@ var tmpl = template.Must(template.New("report").Funcs(template.FuncMap{
 	"thousands": func(n int) string {
 		return thousands(float64(n))
 	},
-	"epochs":  epochs,
-	"bar":     bar,
-	"strip":   strip,
-	"beaten":  beaten,
-	"compare": Compare,
-	"signed":  signed,
-	"bars":    bars,
-	"loss":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, true) },
-	"noisy":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
-	"exact":   func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
-	"last":    last,
-	"at":      at,
-	"heatMap": heatMap,
+	"epochs":   epochs,
+	"bar":      bar,
+	"strip":    strip,
+	"beaten":   beaten,
+	"compare":  Compare,
+	"signed":   signed,
+	"bars":     bars,
+	"loss":     func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, true) },
+	"noisy":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, true, false) },
+	"exact":    func(c Curve, width, height int) template.HTML { return chart(c, width, height, false, false) },
+	"last":     last,
+	"at":       at,
+	"heatMap":  heatMap,
+	"matrix":   Confusion.matrix,
+	"mistakes": Confusion.mistakes,
+	"excerpt":  excerpt,
 }).Parse(page))
 
 // WriteHTML writes the page. It panics if a curve has not one value for each step.
