@@ -34,6 +34,7 @@ checkpoint; the same command resumes.
 ` + modelUsage
 
 type finetuneFlags struct {
+	listen         string
 	cfg            prefinetune.Config
 	tasks          paths
 	data           string
@@ -69,7 +70,7 @@ func parseFinetune(args []string, stdout io.Writer) (*finetuneFlags, error) {
 	set.BoolVar(&f.cfg.R3F.SpectralNorm, "r4f", false, "normalise the last layer of every head by its largest singular value")
 	last := set.Bool("last", false, "keep the last weights, not the best on dev")
 	set.IntVar(&f.cfg.Patience, "patience", 0, "stop after so many `epochs` that were not the best; 0 for never")
-	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
+	folderFlags(set, &f.cfg.CheckpointEvery, &f.cfg.KeepLast, &f.cfg.TensorBoard, &f.listen)
 	if done, err := parse(set, finetuneUsage, args, 0, stdout); done || err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (f *finetuneFlags) check(given map[string]bool) error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"steps", f.cfg.Steps}, {"checkpoint-every", f.cfg.CheckpointEvery}} {
+	}{{"steps", f.cfg.Steps}, {"checkpoint-every", f.cfg.CheckpointEvery}, {"keep-last", f.cfg.KeepLast}} {
 		if given[n.name] && (n.value < 1 || n.value > 1e9) {
 			return fmt.Errorf("-%s %d: want 1 to %d", n.name, n.value, int(1e9))
 		}
@@ -161,6 +162,11 @@ func finetuneCommand(ctx context.Context, args []string, std stdio) error {
 	}
 	f.cfg.MaxLength = min(f.cfg.MaxLength, m.Config.MaxLength(), f.cfg.TokensPerBatch)
 	show := newProgress(std.out)
+	stop, err := watch(f.listen, show)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	f.cfg.Progress, f.cfg.Warn = show.step, show.line
 	seeds := make([]uint64, f.seeds)
 	for i := range seeds {

@@ -93,6 +93,8 @@ func TestBadCommandLines(t *testing.T) {
 		{"prefinetune -few-shot-steps 0", "-few-shot-steps 0: want 1 to"},
 		{"prefinetune -warm-up -1", "-warm-up -1: want 0 to"},
 		{"prefinetune -lr nan", "-lr NaN: want a positive number"},
+		{"prefinetune -keep-last 0", "-keep-last 0: want 1"},
+		{"prefinetune -bad-rows stay", "want stop or skip"},
 		{"prefinetune -lr inf", "-lr +Inf: want a positive number"},
 		{"prefinetune -lr -1", "-lr -1: want a positive number"},
 		{"prefinetune -weight-decay nan", "-weight-decay NaN: want"},

@@ -36,8 +36,8 @@ type prefinetuneFlags struct {
 	pretrain     int    // steps
 	fewShotSeeds int
 	fewShotSteps int
-	clipLength   bool   // -max-length was not given: what the encoder has positions for is enough
-	listen       string // address, see monitor.Listen
+	clipLength   bool // -max-length was not given: what the encoder has positions for is enough
+	listen       string
 	cfg          prefinetune.Config
 }
 
@@ -93,11 +93,8 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 7e-4, or 1e-5 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
-	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
-	set.IntVar(&f.cfg.KeepLast, "keep-last", 2, "checkpoints to keep, the newest ones")
 	set.IntVar(&f.pretrain, "pretrain-steps", 1000, "updates of the language model with which the embedded run begins; 0 for none")
-	set.BoolVar(&f.cfg.TensorBoard, "tensorboard", false, "also write event files for TensorBoard, below -out")
-	set.StringVar(&f.listen, "listen", "", "show the run at http://`ADDRESS`/ while it trains, with /metrics for Prometheus and /debug/pprof/: HOST:PORT, this machine's alone (127.0.0.1) unless another host is spelled out")
+	folderFlags(set, &f.cfg.CheckpointEvery, &f.cfg.KeepLast, &f.cfg.TensorBoard, &f.listen)
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 5, "seeds of the few-shot comparison at the end of the embedded run")
 	set.IntVar(&f.fewShotSteps, "few-shot-steps", 60, "updates of each of its runs")
 	recipeFlags(set, &f.cfg)
@@ -258,12 +255,12 @@ func prefinetuneCommand(ctx context.Context, args []string, stdout io.Writer) er
 		return fmt.Errorf("prefinetune: %w before the first step", prefinetune.ErrInterrupted)
 	}
 	show := newProgress(stdout)
-	if f.listen != "" && !f.dryRun {
-		server, err := watch(f.listen, show)
+	if !f.dryRun {
+		stop, err := watch(f.listen, show)
 		if err != nil {
-			return fmt.Errorf("-listen: %w", err)
+			return err
 		}
-		defer server.Close()
+		defer stop()
 	}
 	f.cfg.Progress = show.step
 	f.cfg.Warn = show.line

@@ -36,6 +36,7 @@ Where a default depends on the texts, the first is for the embedded ones.
 `
 
 type pretrainFlags struct {
+	listen                string
 	cfg                   prefinetune.PretrainConfig
 	kind, init, tokenizer string
 	split                 string
@@ -69,7 +70,7 @@ func parsePretrain(args []string, stdout io.Writer) (f *pretrainFlags, files []s
 	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 2e-3, 5e-4, or 1e-4 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0.01, "decoupled weight decay")
-	set.IntVar(&f.cfg.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default a tenth of the run, at least 50)")
+	folderFlags(set, &f.cfg.CheckpointEvery, &f.cfg.KeepLast, &f.cfg.TensorBoard, &f.listen)
 	set.Uint64Var(&f.cfg.Seed, "seed", 1, "decides initial weights, masks, order and dropout")
 	if done, err := parse(set, pretrainUsage, args, math.MaxInt, stdout); done || err != nil {
 		return nil, nil, err
@@ -91,7 +92,7 @@ func (f *pretrainFlags) check(given map[string]bool) error {
 	}{
 		{"layers", f.layers, 1, 1000}, {"hidden", f.hidden, 1, 1 << 14}, {"vocab", f.vocab, 1, 1 << 20}, {"steps", f.cfg.Steps, 1, 1e9},
 		{"tokens", f.cfg.TokensPerBatch, 16, 1e6}, {"accumulate", f.cfg.Accumulate, 1, 1e6}, {"max-length", f.cfg.MaxLength, 8, 1e6},
-		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9},
+		{"warm-up", f.cfg.WarmUp, 0, 1e9}, {"checkpoint-every", f.cfg.CheckpointEvery, 1, 1e9}, {"keep-last", f.cfg.KeepLast, 1, 1e9},
 	} {
 		if given[n.name] && (n.value < n.least || n.value > n.most) {
 			return fmt.Errorf("-%s %d: want %d to %d", n.name, n.value, n.least, n.most)
@@ -181,6 +182,11 @@ func pretrainCommand(ctx context.Context, args []string, stdout io.Writer) error
 		return fmt.Errorf("pretrain: %w before the first step", prefinetune.ErrInterrupted)
 	}
 	show := newProgress(stdout)
+	stop, err := watch(f.listen, show)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	f.cfg.Progress, f.cfg.Warn = show.step, show.line
 	fmt.Fprintf(stdout, "%d texts\n", len(texts))
 	r, err := prefinetune.Pretrain(ctx, m, texts, f.cfg)
