@@ -224,3 +224,40 @@ func TestQuestionsWithoutAnswers(t *testing.T) {
 		t.Errorf("saved, it scores %+v, %v; it was %g", e, err, r.Scores[1].Ours)
 	}
 }
+
+// TestUnevenCandidates mixes questions with two, three, four and five candidates in a batch: an even
+// guess costs 1 whatever their number.
+func TestUnevenCandidates(t *testing.T) {
+	tk := &task.Task{Name: "uneven", Family: task.Commonsense, Metric: "accuracy", Examples: map[string][]task.Example{}}
+	words := strings.Fields("the brask lives far away and its keeper is near")
+	for i := range 60 {
+		n := 2 + i%4
+		e := task.Example{Context: words[i%len(words)], Choices: words[:n], Answer: i / 4 % n, Where: "here"}
+		tk.Examples["train"], tk.Examples["dev"] = append(tk.Examples["train"], e), append(tk.Examples["dev"], e)
+	}
+	m, _, cfg := small(t, "")
+	tr, err := New(m, []*task.Task{tk}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(tr.model.Ranking.OutProj.Weight, 0)
+	p := tr.model.pack(tr.tasks, tr.sampler.batch())
+	tr.cfg.weigh(tr.tasks, p)
+	sizes := slices.Compact(slices.Sorted(slices.Values(p.lengths)))
+	if !slices.Equal(sizes, []int{2, 3, 4, 5}) {
+		t.Fatalf("questions with %v candidates in a batch", sizes)
+	}
+	l := tr.model.loss(autograd.NewScope(), tr.tasks, p, nil, nil)
+	if got := l.task.Item(); got < 1-1e-6 || got > 1+1e-6 {
+		t.Errorf("an even guess costs %.8f", got)
+	}
+	texts, predicted, err := tr.Evaluate(context.Background(), 0)
+	if err != nil || len(predicted.Index) != len(texts) {
+		t.Fatalf("%d predictions for %d questions, %v", len(predicted.Index), len(texts), err)
+	}
+	for i, e := range texts {
+		if at := predicted.Index[i]; at < 0 || at >= len(e.Choices) {
+			t.Errorf("question %d: candidate %d of %d", i, at, len(e.Choices))
+		}
+	}
+}
