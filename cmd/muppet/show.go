@@ -105,9 +105,9 @@ func (p *progress) count(what string, done, of int) {
 	}
 }
 
-// byTask shows every tenth of a run where each task is.
+// byTask shows every tenth of a run where each of several tasks is.
 func (p *progress) byTask(s prefinetune.Progress, decay float64) {
-	if p.tasks == nil {
+	if p.tasks == nil || s.Step == 1 {
 		p.tasks = map[string]prefinetune.TaskProgress{}
 	}
 	for _, t := range s.Tasks {
@@ -117,7 +117,7 @@ func (p *progress) byTask(s prefinetune.Progress, decay float64) {
 		p.tasks[t.Name] = t
 	}
 	const least = 100 // steps of a run for which it is worth it
-	if tenth := s.Step * 10 / s.Steps; s.Steps < least || len(p.tasks) == 0 || s.Step == s.Steps || tenth == (s.Step-1)*10/s.Steps {
+	if tenth := s.Step * 10 / s.Steps; s.Steps < least || len(p.tasks) < 2 || s.Step == s.Steps || tenth == (s.Step-1)*10/s.Steps {
 		return
 	}
 	const width = 110

@@ -40,7 +40,6 @@ type Server struct {
 	steps  int // that were told of
 	last   prefinetune.Progress
 	waited time.Duration
-	tokens float64
 	tasks  map[string]*task
 }
 
@@ -126,6 +125,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 func (s *Server) Progress(p prefinetune.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.Step < s.last.Step { // another run: pre-finetuning after a language model, the next seed
+		clear(s.tasks)
+		s.waited = 0
+	}
 	s.last = p
 	s.steps++
 	s.waited += p.Waited

@@ -95,6 +95,19 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestAnotherRun has a run after another in the same program.
+func TestAnotherRun(t *testing.T) {
+	s := listen(t)
+	s.Progress(prefinetune.Progress{Step: 9, Steps: 9, Waited: time.Second, Tasks: []prefinetune.TaskProgress{{Name: "old", Examples: 3}}})
+	s.Progress(prefinetune.Progress{Step: 1, Steps: 5, Tasks: []prefinetune.TaskProgress{{Name: "new", Examples: 1}}})
+	_, _, body := get(t, s, "/metrics", "")
+	for _, want := range []string{"muppet_step 1\n", "muppet_wait_seconds_total 0\n", "muppet_task_examples_total{task=\"new\"} 1\n"} {
+		if !strings.Contains(body, want) || strings.Contains(body, "old") {
+			t.Errorf("%q is not in\n%s", want, body)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	s := listen(t)
 	for path, want := range map[string]int{"/": 200, "/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404} {
