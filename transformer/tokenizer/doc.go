@@ -19,7 +19,7 @@
 // [Tokenizer.EncodeBatch] does both for many texts on all cores.
 //
 // Rules to cut are hand-written scanners. Of the regular expressions in tokenizer.json those of GPT-2, GPT-4 and Llama 3,
-// GPT-4o, Qwen 2 and 3.5, Mistral and CLIP are known, and a few of normalisers; any other is an error that names it.
+// GPT-4o, Qwen 2 and 3.5, DeepSeek, Mistral and CLIP are known, and a few of normalisers; any other is an error that names it.
 //
 // Which characters are letters, spaces, capitals or marks, and what they are made of, is written down in tables of this
 // package, which follow the parts of Hugging Face's tokenizers 0.23.3 and not the release of Go.

@@ -17,7 +17,7 @@ import (
 func parityNames(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/parity/*.txt")
-	if err != nil || len(paths) < 26 {
+	if err != nil || len(paths) < 27 {
 		t.Fatalf("%d tokenizers in testdata/parity: %v", len(paths), err)
 	}
 	var names []string
@@ -205,7 +205,7 @@ func TestParityOnData(t *testing.T) {
 	if _, err := os.Stat(data); err != nil {
 		t.Skipf("no datasets: %v", err)
 	}
-	for _, name := range []string{"roberta", "bert", "t5"} {
+	for _, name := range []string{"roberta", "bert", "t5", "llama-3", "gpt-4o", "llama-2"} {
 		t.Run(name, func(t *testing.T) {
 			content, err := os.ReadFile("testdata/parity/" + name + ".tsv")
 			if err != nil {

@@ -58,6 +58,12 @@ var patterns = map[string]matcher{
 	lowerEnd + `|` + upperStart + `|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*` + spaced: modern{digits: 1, cased: true}.piece,
 	// CLIP
 	`'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`: clip,
+	// DeepSeek, which has three
+	`\p{N}{1,3}`: func(d *database, text string) int { return atMost(d, text, number, 3) },
+	`[一-龥぀-ゟ゠-ヿ]+`: func(_ *database, text string) int {
+		return len(text) - len(strings.TrimLeftFunc(text, func(r rune) bool { return r >= '一' && r <= '龥' || r >= 0x3040 && r <= 0x30FF }))
+	},
+	"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+": deepSeek,
 	// of normalisers
 	` {2,}`: func(_ *database, text string) int {
 		n := len(text) - len(strings.TrimLeft(text, " "))
@@ -116,21 +122,10 @@ func (m modern) piece(d *database, text string) int {
 	if n := m.word(d, text); n > 0 {
 		return n
 	}
-	c, width := kind(d, text)
+	c, _ := kind(d, text)
 	switch {
 	case c == number:
-		n := width
-		for range m.digits - 1 {
-			if n == len(text) {
-				break
-			}
-			c, width := kind(d, text[n:])
-			if c != number {
-				break
-			}
-			n += width
-		}
-		return n
+		return atMost(d, text, number, m.digits)
 	case c == 0: // a letter would have been a word
 		return m.symbols(d, text)
 	case text[0] == ' ' && len(text) > 1:
@@ -138,16 +133,48 @@ func (m modern) piece(d *database, text string) int {
 			return 1 + n
 		}
 	}
-	// Spaces up to the last end of a line among them; or all but the last, unless it is all there is.
+	return spaces(d, text)
+}
+
+// spaces matches those up to the last end of a line among them; or all but the last, unless it is all there is.
+func spaces(d *database, text string) int {
 	n := run(d, text, space)
 	if i := strings.LastIndexAny(text[:n], "\r\n"); i >= 0 {
 		return i + 1
 	}
-	if n == len(text) || n == width {
+	if n == len(text) || n == 0 {
 		return n
 	}
-	_, last := utf8.DecodeLastRuneInString(text[:n])
-	return n - last
+	if _, last := utf8.DecodeLastRuneInString(text[:n]); last < n {
+		return n - last
+	}
+	return n
+}
+
+// runOf returns the length of the longest prefix of text whose characters are each of one of some classes.
+func runOf(d *database, text string, c class) int {
+	n := 0
+	for n < len(text) {
+		r, width := utf8.DecodeRuneInString(text[n:])
+		if d.class(r)&c == 0 {
+			break
+		}
+		n += width
+	}
+	return n
+}
+
+// atMost is runOf for so many characters at most.
+func atMost(d *database, text string, c class, most int) int {
+	n := 0
+	for ; most > 0 && n < len(text); most-- {
+		r, width := utf8.DecodeRuneInString(text[n:])
+		if d.class(r)&c == 0 {
+			break
+		}
+		n += width
+	}
+	return n
 }
 
 // word matches a word and the character before it, if that is no letter, digit or end of a line.
@@ -167,14 +194,11 @@ func (m modern) word(d *database, text string) int {
 // capital.
 func (m modern) letters(d *database, text string) (n int, small bool) {
 	if !m.cased {
-		for n < len(text) {
-			r, width := utf8.DecodeRuneInString(text[n:])
-			if c := d.class(r); c&letter == 0 && (!m.marks || c&combines == 0) {
-				break
-			}
-			n += width
+		c := letter
+		if m.marks {
+			c |= combines
 		}
-		return n, true
+		return runOf(d, text, c), true
 	}
 	// Capitals, and then small letters; what is neither, such as marks, may be with both.
 	capitals, both := 0, 0 // both: the end of the last one that is neither
@@ -269,4 +293,36 @@ func clip(d *database, text string) int {
 	default:
 		return run(d, text, c)
 	}
+}
+
+// deepSeek matches what is left when digits and the characters of Chinese and Japanese are cut out.
+func deepSeek(d *database, text string) int {
+	isLetter := func(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+	if c := text[0]; '!' <= c && c <= '~' && !isLetter(c) && (c < '0' || c > '9') {
+		n := 1
+		for n < len(text) && isLetter(text[n]) {
+			n++
+		}
+		if n > 1 {
+			return n
+		}
+	}
+	r, width := utf8.DecodeRuneInString(text)
+	c := d.class(r)
+	if c&(letter|sign) == 0 && r != '\r' && r != '\n' {
+		if n := runOf(d, text[width:], letter|combines); n > 0 {
+			return width + n
+		}
+	}
+	if n := runOf(d, text, letter|combines); n > 0 {
+		return n
+	}
+	before := 0
+	if text[0] == ' ' {
+		before = 1
+	}
+	if n := before + runOf(d, text[before:], sign); n > before {
+		return len(text) - len(strings.TrimLeft(text[n:], "\r\n"))
+	}
+	return spaces(d, text)
 }

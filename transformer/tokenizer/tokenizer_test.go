@@ -178,7 +178,7 @@ func byMerging(b *bpe, piece string, long bool) []token {
 var searched = func() map[string]*regexp.Regexp {
 	all := map[string]*regexp.Regexp{}
 	for pattern := range patterns {
-		if before, ok := strings.CutSuffix(pattern, `|\s+(?!\S)|\s+`); ok {
+		if before, ok := strings.CutSuffix(pattern, `|\s+(?!\S)|\s+`); ok && !strings.Contains(pattern, `\p{P}`) {
 			before = strings.NewReplacer(`\s`, spaceClass, `[^\s`, `[^`+spaceClass[1:len(spaceClass)-1]).Replace(before)
 			all[pattern] = regexp.MustCompile(`^(?:` + before + `|` + spaceClass + `+)`)
 		}

@@ -29,6 +29,7 @@ const (
 	upperCase   // Lu and Lt of later patterns
 	lowerCase   // Ll
 	combines    // M
+	sign        // P and S
 )
 
 // database is the tables of characters, made when first needed.
@@ -54,6 +55,7 @@ var characters = sync.OnceValue(func() *database {
 		{wordChar, wordsRanges}, {control, controlsRanges}, {punctuation, punctuationRanges},
 		{chinese, chineseRanges}, {accent, accentsRanges}, {mark, marksRanges},
 		{digit, digitsRanges}, {upperCase, uppersRanges}, {lowerCase, lowersRanges}, {combines, combiningsRanges},
+		{sign, symbolsRanges},
 	} {
 		for i := 0; i < len(property.ranges); i += 2 {
 			for r := property.ranges[i]; r <= property.ranges[i+1]; r++ {

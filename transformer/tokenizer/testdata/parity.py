@@ -2,7 +2,7 @@
 what it makes of many texts. TestParity makes the same texts and compares.
 
     python parity.py                 makes both
-    python parity.py later           makes those of models that this project does not have
+    python parity.py later [NAME]    makes those of models that this project does not have, or one of them
     python parity.py hashes NAME     makes the hashes of one only
     python parity.py data DATA NAME  makes those of the lines of the files in DATA
     python parity.py show NAME I     prints what the tokenizer NAME makes of text I
@@ -23,6 +23,7 @@ FEWER = 1000  # of the tokenizers that the models of this project do not use
 CONTRACTED, SPACED = "(?i:'s|'t|'re|'ve|'m|'ll|'d)", r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 LOWER_END = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
 UPPER_START = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+DEEPSEEK = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
 CLIP = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -238,13 +239,14 @@ def make():
     save(tok, "albert")
 
 
-def make_later():
+def make_later(only=None):
     """What the models of this project do not use, but others do."""
     corpus = read_corpus()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
     def save(tok, name):
-        tok.save(f"parity/{name}.json", pretty=False)
+        if only in (None, name):
+            tok.save(f"parity/{name}.json", pretty=False)
 
     # The patterns of later models. Of the merges some are missing, so that a vocabulary alone can make their tokens.
     for name, normalizer, pattern in [
@@ -253,13 +255,15 @@ def make_later():
         ("qwen-3.5", normalizers.NFC(), CONTRACTED + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*" + SPACED),
         ("gpt-4o", None, LOWER_END + CONTRACTED + "?|" + UPPER_START + CONTRACTED + r"?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + SPACED),
         ("mistral", None, LOWER_END + "|" + UPPER_START + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + SPACED),
+        ("deepseek", None, [r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", DEEPSEEK]),
     ]:
         with open("vocab.json", encoding="utf-8") as v, open("merges.txt", encoding="utf-8") as m:
             vocab, merges = json.load(v), [tuple(line.split()) for line in m.read().split("\n")[1:] if line]
         tok = Tokenizer(models.BPE(vocab, [m for i, m in enumerate(merges) if i % 7 != 6], ignore_merges=name == "llama-3"))
         if normalizer is not None:
             tok.normalizer = normalizer
-        tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        found = [pattern] if isinstance(pattern, str) else pattern
+        tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(p), "isolated") for p in found] + [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
         tok.decoder = decoders.ByteLevel()
         tok.add_special_tokens([AddedToken(s, normalized=False) for s in special])
         tok.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
@@ -359,9 +363,10 @@ if sys.argv[1:2] == ["show"]:
 elif sys.argv[1:2] == ["hashes"]:
     hashes(sys.argv[2])
 elif sys.argv[1:2] == ["later"]:
-    make_later()
+    only = sys.argv[2] if len(sys.argv) > 2 else None
+    make_later(only)
     for name in names():
-        if name not in USED:
+        if name not in USED and only in (None, name):
             hashes(name)
 elif sys.argv[1:2] == ["data"]:
     data_hashes(sys.argv[2], sys.argv[3])

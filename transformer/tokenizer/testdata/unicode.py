@@ -58,6 +58,7 @@ properties = {
     "uppers": matching(r"[\p{Lu}\p{Lt}]"),  # of later patterns
     "lowers": matching(r"\p{Ll}"),
     "combinings": matching(r"\p{M}"),
+    "symbols": matching(r"[\p{P}\p{S}]"),
 }
 
 # Rust's char::is_whitespace, which parts without regular expressions use, is the same.
