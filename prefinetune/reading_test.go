@@ -14,12 +14,15 @@ import (
 // readLong encodes a question about a passage of many windows, of 32 tokens each.
 func readLong(t *testing.T, none bool, passage string, answers ...string) (*example, task.Example) {
 	t.Helper()
-	m, _, _ := small(t, "")
+	tok, err := smallTokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ex := task.Example{Question: "who keeps it?", Passage: passage}
 	for _, a := range answers {
 		ex.Answers = append(ex.Answers, task.Answer{Text: a, Start: strings.Index(passage, a)})
 	}
-	enc := &encoder{tok: m.Tokenizer, maxLength: 32, budget: 600}
+	enc := &encoder{tok: tok, maxLength: 32, budget: 600}
 	e, err := enc.encode(0, &task.Task{Name: "t", Family: task.MRC, NoAnswer: none}, ex)
 	if err != nil {
 		t.Fatal(err)
