@@ -3,6 +3,7 @@ package prefinetune
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -227,4 +228,30 @@ func TestOlderLayout(t *testing.T) {
 	}
 	_, err = newTrainer(t, out, nil).Run(context.Background())
 	mustName(t, "older layout", err, path, "another version of this program", "layout 0", "here 2", "another folder")
+}
+
+// FuzzRunState requires that any state of a checkpoint is refused, or one that a run can go on from.
+func FuzzRunState(f *testing.F) {
+	var trainers []*Trainer
+	for _, change := range []func(*Config){nil, func(c *Config) { c.Batches, c.Scaling, c.Temperature = batchHomogeneous, gradNorm, 2 }} {
+		tr := newTrainer(f, "", change)
+		data, err := json.Marshal(runState{tr.ahead.at, tr.tally})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(bytes.Replace(data, []byte(`"next":0`), []byte(`"next":4611686018427387904`), 1))
+		f.Add(bytes.Replace(data, []byte(`"epoch":0`), []byte(`"epoch":2147483647`), 1))
+		trainers = append(trainers, tr)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, tr := range trainers {
+			s, err := tr.readState(data)
+			if err != nil {
+				continue
+			}
+			tr.ahead.seek(s.Sampler)
+			tr.ahead.next(1, true)
+		}
+	})
 }

@@ -269,15 +269,9 @@ func (t *Trainer) save() error {
 // restore goes back to the newest checkpoint, if there is one.
 func (t *Trainer) restore() error {
 	var s runState
-	step, found, err := t.folder.restore(t.model, t.opt, func(data []byte) error {
-		s = runState{}
-		if err := json.Unmarshal(data, &s); err != nil {
-			return err
-		}
-		if !s.fits(len(t.tasks), t.cfg) || !t.sampler.seekable(s.Sampler) {
-			return fmt.Errorf("%d tasks, sampler at %+v", len(s.Sampled), s.Sampler)
-		}
-		return nil
+	step, found, err := t.folder.restore(t.model, t.opt, func(data []byte) (err error) {
+		s, err = t.readState(data)
+		return err
 	})
 	if found {
 		t.step, t.tally = step, s.tally
@@ -287,6 +281,17 @@ func (t *Trainer) restore() error {
 		}
 	}
 	return err
+}
+
+// readState reads what save kept, and refuses what is not of this run.
+func (t *Trainer) readState(data []byte) (s runState, err error) {
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, err
+	}
+	if !s.fits(len(t.tasks), t.cfg) || !t.sampler.seekable(s.Sampler) {
+		return s, fmt.Errorf("%d tasks, sampler at %+v", len(s.Sampled), s.Sampler)
+	}
+	return s, nil
 }
 
 // Evaluate returns the model's predictions for the dev examples of task i. The error is
