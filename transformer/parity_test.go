@@ -245,18 +245,24 @@ func TestHeadDropout(t *testing.T) {
 	}
 }
 
-// TestInferenceMemory encodes with 1 and with 12 layers: without gradients the second
-// needs no more memory, with them it does.
 func TestInferenceMemory(t *testing.T) {
+	checkInferenceMemory(t, func(layers int) func(*autograd.Scope, *Batch) *autograd.Tensor {
+		e := NewEncoder(NewConfig(300, layers, 16), autograd.NewKey(1))
+		return func(scope *autograd.Scope, b *Batch) *autograd.Tensor { return e.Encode(scope, b, nil) }
+	})
+}
+
+// checkInferenceMemory runs models of 1 and of 12 layers: without gradients the second
+// needs no more memory, with them it does.
+func checkInferenceMemory(t *testing.T, model func(layers int) func(*autograd.Scope, *Batch) *autograd.Tensor) {
 	need := func(layers int, grad bool) int {
-		c := NewConfig(300, layers, 16)
-		e := NewEncoder(c, autograd.NewKey(1))
+		run := model(layers)
 		scope := autograd.NewScope()
 		if !grad {
 			scope.NoGrad()
 		}
 		before := memory.total()
-		e.Encode(scope, Pack(make([]int32, 50), make([]int32, 30)), nil).Float32s()
+		run(scope, Pack(make([]int32, 50), make([]int32, 30))).Float32s()
 		return memory.total() - before
 	}
 	one, many := need(1, false), need(12, false)

@@ -25,6 +25,20 @@ func Open(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+// OpenSized opens a regular file as Open does and returns its size in bytes, too.
+func OpenSized(path string) (*os.File, int64, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	stat, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, stat.Size(), nil
+}
+
 // Read returns the content of a regular file of at most limit bytes.
 func Read(path string, limit int) ([]byte, error) {
 	f, err := Open(path)

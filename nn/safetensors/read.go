@@ -24,16 +24,11 @@ type File struct {
 
 // Open opens a file and checks its whole header. The error names the file and what is wrong with which tensor.
 func Open(path string) (*File, error) {
-	f, err := file.Open(path)
+	f, size, err := file.OpenSized(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	stat, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	opened, err := newFile(path, f, stat.Size())
+	opened, err := newFile(path, f, size)
 	if err != nil {
 		f.Close()
 		return nil, err

@@ -28,16 +28,11 @@ type File struct {
 
 // Open opens a file and checks all that it says about its tensors. The error names the file and what is wrong.
 func Open(path string) (*File, error) {
-	f, err := file.Open(path)
+	f, size, err := file.OpenSized(path)
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
-	stat, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("torchfile: %w", err)
-	}
-	opened, err := newFile(path, f, stat.Size())
+	opened, err := newFile(path, f, size)
 	if err != nil {
 		f.Close()
 		return nil, err
