@@ -14,10 +14,11 @@ import (
 type Start struct {
 	Name  string
 	Model *transformer.Model
+	Heads *Saved // with heads to go on with, as KeepHeads does; nil for fresh ones
 }
 
 // FewShot fine-tunes every start on a task, once for each seed, and scores it on the
-// task's dev examples. A seed decides the new head and the order of the examples, alike
+// task's dev examples. A seed decides the fresh heads and the order of the examples, alike
 // for all starts. The starts themselves are not changed.
 func FewShot(ctx context.Context, starts []Start, t *task.Task, cfg Config, seeds []uint64) ([]report.FewShot, error) {
 	var results []report.FewShot
@@ -27,6 +28,11 @@ func FewShot(ctx context.Context, starts []Start, t *task.Task, cfg Config, seed
 			tr, err := New(start.Model.Clone(), []*task.Task{t}, cfg)
 			if err != nil {
 				return nil, err
+			}
+			if start.Heads != nil {
+				if _, err := tr.KeepHeads(start.Heads); err != nil {
+					return nil, err
+				}
 			}
 			for tr.step < tr.cfg.Steps {
 				if ctx.Err() != nil {

@@ -15,12 +15,17 @@ import (
 
 // fewShot compares two starts on the held-out tasks and the controls, and adds the outcome to
 // the report. Every seed draws training and dev examples of its own, so that the spread
-// over seeds is all there is of chance.
+// over seeds is all there is of chance. A pre-finetuned model goes on with its heads where
+// they are shared, for ranking and spans; all other heads begin fresh.
 func (f *prefinetuneFlags) fewShot(ctx context.Context, before, after *transformer.Model, r *prefinetune.Result, show *progress) error {
 	if f.fewShotSeeds == 0 {
 		return prefinetune.WriteReport(filepath.Join(f.cfg.Out, "report.html"), r.Report)
 	}
-	starts := []prefinetune.Start{{Name: "language model", Model: before}, {Name: "pre-finetuned", Model: after}}
+	saved, err := prefinetune.Load(f.cfg.Out)
+	if err != nil {
+		return err
+	}
+	starts := []prefinetune.Start{{Name: "language model", Model: before}, {Name: "pre-finetuned", Model: after, Heads: saved}}
 	switch {
 	case f.init != "":
 		starts[0].Name = "as given"
@@ -33,7 +38,7 @@ func (f *prefinetuneFlags) fewShot(ctx context.Context, before, after *transform
 	runs := 0
 	for i := range f.fewShotSeeds {
 		seed := f.cfg.Seed*1000 + uint64(i)
-		tasks := suite.HeldOut(seed)
+		tasks := suite.HeldOut(seed, f.families()...)
 		for _, t := range suite.Controls(seed) {
 			controls[t.Name] = true
 			tasks = append(tasks, t)

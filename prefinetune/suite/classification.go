@@ -19,6 +19,7 @@ var classification = []recipe{
 	{"sentiment", task.Classification, "opinions in invented adjectives, some negated", []string{"negative", "positive"}, "accuracy", 480, 160, sentiment},
 	{"tense", task.Classification, "when it happened", []string{"past", "present", "future"}, "accuracy", 240, 120, tense},
 	{"grammar", task.Classification, "whether a sentence is put together as it should be", []string{"wrong", "right"}, "matthews", 480, 160, grammar},
+	{"likeness", task.Regression, "how much two sentences tell the same, 0 to 5", nil, "pearson_spearman", 480, 160, likeness},
 }
 
 // mentions name {e} in passing; {c}, {s}, {h} and {o} are its colour, size, habitat and keeper.
@@ -195,6 +196,41 @@ func answers(r source, i int) task.Example {
 		}
 	}
 	return task.Example{Text: r.question(rel, t), Text2: r.statement(told, other, other.is[told]), Label: label}
+}
+
+// likeness: two for the same deed, in whatever words, and one each for the same person, the
+// same thing, and the same kind of thing.
+func likeness(r source, i int) task.Example {
+	deed, who, t := r.intn(len(deeds)), r.intn(len(people)), r.anything()
+	same := [3]bool{r.intn(2) == 0, r.intn(2) == 0, r.intn(2) == 0} // deed, person, kind
+	second, whom, other := deed, who, r.thing(kind, t.is[kind])
+	score := 0.0
+	if same[0] {
+		score += 2
+	} else {
+		second = r.other(len(deeds), deed)
+	}
+	if same[1] {
+		score++
+	} else {
+		whom = r.other(len(people), who)
+	}
+	if same[2] {
+		score++
+		if r.intn(2) == 0 {
+			other = t
+		}
+		if other == t {
+			score++
+		}
+	} else {
+		other = r.thing(kind, r.other(len(forms[kind]), t.is[kind]))
+	}
+	return task.Example{
+		Text:  fill(r.pick(deeds[deed][:]), "{p}", people[who], "{x}", "the "+t.name),
+		Text2: fill(r.pick(deeds[second][:]), "{p}", people[whom], "{x}", "the "+other.name),
+		Score: score,
+	}
 }
 
 // question: every other question begins with another property of the thing, so

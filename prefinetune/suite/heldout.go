@@ -47,6 +47,7 @@ var errands = []errand{
 		})},
 	{"scenery", "choose what one sees at the home of a thing", task.Commonsense, nil, scenery},
 	{"swap", "find who gave what to whom", task.MRC, nil, swap},
+	{"notice", "what a notice of a lost thing says, in a line", task.Summarisation, nil, notice},
 }
 
 // byProperty drafts sentences labelled by a property of the thing that none of the phrases
@@ -104,6 +105,29 @@ func swap(r source, some []thing, i int) task.Example {
 		question, answer = "Who owns the "+given+" now?", taker
 	}
 	return task.Example{Question: question, Passage: passage, Answers: answersOf(answer, passage, begins[0])}
+}
+
+var losses = [][]string{
+	{"{p} has lost the {e}.", "The {e} of {p} is gone.", "{p} misses the {e}."},
+	{"It was last seen near the {h}.", "Somebody saw it around the {h}.", "It was on the way to the {h}."},
+	{"It is {c}.", "One knows it by its {c} look.", "It looks {c}."},
+}
+
+// notice tells what is lost, where, and what colour it has, the last two in either order; the summary has
+// the first words for place and colour.
+func notice(r source, some []thing, i int) task.Example {
+	t, place := some[r.intn(len(some))], r.intn(len(forms[habitat]))
+	p := r.pick(people)
+	var told []string
+	for _, phrases := range losses {
+		told = append(told, fill(r.pick(phrases), "{p}", p, "{e}", t.name, "{h}", r.word(habitat, place), "{c}", r.word(colour, t.is[colour])))
+	}
+	if i%2 == 1 {
+		told[1], told[2] = told[2], told[1]
+	}
+	told = append(told, r.pick([]string{"Please help.", "There is a reward.", "Any news is welcome."}))
+	return task.Example{Source: strings.Join(told, " "), Target: fill("{p} seeks the {c} {e} near the {h}.", "{p}", p,
+		"{e}", t.name, "{c}", canon(colour, t.is[colour]), "{h}", canon(habitat, place))}
 }
 
 var controls = []errand{

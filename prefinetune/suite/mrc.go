@@ -11,6 +11,7 @@ var mrc = []recipe{
 	{"reading", task.MRC, "find the answer to a question in a short passage", nil, "em_f1", 640, 160, reading},
 	{"naming", task.MRC, "find the thing of a passage that has a property", nil, "em_f1", 480, 120, naming},
 	{"dialogue", task.MRC, "find who did it in a story of several people", nil, "em_f1", 480, 120, dialogue},
+	{"search", task.MRC, "find the answer to a question, or that there is none", nil, "em_f1", 480, 150, search},
 }
 
 // passage joins sentences in random order and returns where each begins.
@@ -87,6 +88,22 @@ func reading(r source, i int) task.Example {
 	}
 	passage, begins := r.passage(sentences)
 	return task.Example{Question: r.question(rel, asked), Passage: passage, Answers: answersOf(word, passage, begins[0])}
+}
+
+// search asks about a passage as in reading; every third question is one about a thing that
+// is in it and a property that is not told of it.
+func search(r source, i int) task.Example {
+	e := reading(r, i)
+	if i%3 > 0 {
+		return e
+	}
+	for {
+		t, rel := r.anything(), r.intn(relations)
+		if strings.Contains(e.Passage, t.name) && !slices.ContainsFunc(forms[rel][t.is[rel]], func(w string) bool { return wordAt(e.Passage, w) >= 0 }) {
+			e.Question, e.Answers = r.question(rel, t), nil
+			return e
+		}
+	}
 }
 
 // inverse[relation] ask for the thing with the value {v}.

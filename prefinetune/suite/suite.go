@@ -1,5 +1,5 @@
-// Package suite is a small multi-task benchmark that needs no files: two dozen tasks
-// of all families, five held out and two controls, generated from an invented world.
+// Package suite is a small multi-task benchmark that needs no files: more than two dozen
+// tasks of all families, six held out and two controls, generated from an invented world.
 //
 // The world has forty things with invented names (a brask, a tovel, a morl). Each
 // has a kind, a colour, a size, a habitat and a keeper; each value has one or two
@@ -20,6 +20,7 @@
 //	sentiment   classification  invented adjectives, some of them negated
 //	tense       classification  past, present or future
 //	grammar     classification  is the sentence put together as it should be?
+//	likeness    regression      how much two sentences tell the same, from 0 to 5
 //	home        commonsense     which of 3 or 4 places is the thing's habitat?
 //	next        commonsense     which of 2 to 5 sentences can come next?
 //	kin         commonsense     which of 3 things is of the same kind?
@@ -29,6 +30,7 @@
 //	reading     mrc             a question about a passage of 2 to 4 sentences
 //	naming      mrc             which thing of a passage has the property?
 //	dialogue    mrc             which of the people in a story did it?
+//	search      mrc             as reading; some questions have no answer
 //	gist        summarisation   a report on a thing, in a line
 //	headline    summarisation   what happened in a story, in a line
 //	mood        summarisation   who of two people liked a thing
@@ -42,9 +44,10 @@
 //	thanks      classification  what to give to a thing's keeper, by his or her trade
 //	scenery     commonsense     what one sees at the home of a thing
 //	swap        mrc             who gave what to whom
+//	notice      summarisation   a notice of a lost thing, in a line
 //
-// Care, packing, thanks and scenery need what the tasks above teach of things. Swap needs none of
-// it: only the skill of finding an answer. The controls are held-out tasks that
+// Care, packing, thanks and scenery need what the tasks above teach of things. Swap and notice need
+// only skills: to find an answer, to say the same with the words of gist. The controls are held-out tasks that
 // can gain from neither: what would be gained there is chance, or an error in the comparison.
 //
 //	coin        classification  sentences of the world with labels by lot
@@ -88,7 +91,7 @@ var recipes = slices.Concat(classification, commonsense, mrc, summarisation)
 func Tasks(seed uint64, families ...task.Family) []*task.Task {
 	var tasks []*task.Task
 	for _, c := range recipes {
-		if len(families) > 0 && !slices.Contains(families, c.family) {
+		if !wanted(c.family, families) {
 			continue
 		}
 		rows := c.rows(newSource(seed, c.name), c.train+c.dev, c.draft, map[string]bool{})
@@ -97,28 +100,37 @@ func Tasks(seed uint64, families ...task.Family) []*task.Task {
 	return tasks
 }
 
-// HeldOut returns the tasks for few-shot fine-tuning: a pool of 64
+// HeldOut returns the tasks for few-shot fine-tuning, of the given families or all: a pool of 64
 // training examples each, which name half of the world's things, and 200 dev examples,
 // which name all of them. They share no text with Tasks of any seed.
-func HeldOut(seed uint64) []*task.Task { return few(seed, errands) }
+func HeldOut(seed uint64, families ...task.Family) []*task.Task {
+	return few(seed, errands, families)
+}
 
 // Controls returns two more tasks of the same sizes that nothing in Tasks can help with:
 // coin, whose labels are drawn by lot, and cipher, which is not of this world.
-func Controls(seed uint64) []*task.Task { return few(seed, controls) }
+func Controls(seed uint64) []*task.Task { return few(seed, controls, nil) }
 
-func few(seed uint64, errands []errand) []*task.Task {
-	tasks := make([]*task.Task, len(errands))
-	for i, x := range errands {
-		c := recipe{name: x.name, family: x.family, description: x.description, labels: x.labels}
-		if c.metric = "accuracy"; x.family == task.MRC {
-			c.metric = "em_f1"
+func few(seed uint64, errands []errand, families []task.Family) []*task.Task {
+	metrics := map[task.Family]string{
+		task.Classification: "accuracy", task.Commonsense: "accuracy", task.MRC: "em_f1", task.Summarisation: "rouge",
+	}
+	var tasks []*task.Task
+	for _, x := range errands {
+		if !wanted(x.family, families) {
+			continue
 		}
+		c := recipe{name: x.name, family: x.family, description: x.description, labels: x.labels, metric: metrics[x.family]}
 		r, seen := newSource(seed, x.name), map[string]bool{}
 		train := c.rows(r, heldOutTrain, x.among(things[:len(things)/2]), seen)
 		dev := c.rows(r, heldOutDev, x.among(things), seen)
-		tasks[i] = c.task(train, dev)
+		tasks = append(tasks, c.task(train, dev))
 	}
 	return tasks
+}
+
+func wanted(f task.Family, families []task.Family) bool {
+	return len(families) == 0 || slices.Contains(families, f)
 }
 
 // Corpus returns plain text of the world, one sentence or passage a string, to
@@ -187,8 +199,13 @@ func (c recipe) task(train, dev []task.Example) *task.Task {
 			rows[i].Where = fmt.Sprintf("%s/%s:%d", c.name, split, i+1)
 		}
 	}
-	return &task.Task{
+	t := &task.Task{
 		Name: c.name, Family: c.family, Description: c.description, Source: "generated",
 		Labels: c.labels, Metric: c.metric, Default: true, Examples: splits,
 	}
+	if c.family == task.Regression {
+		t.Range = [2]float64{0, 5}
+	}
+	t.NoAnswer = c.family == task.MRC && slices.ContainsFunc(train, func(e task.Example) bool { return e.Answers == nil })
+	return t
 }

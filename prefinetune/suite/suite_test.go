@@ -27,7 +27,7 @@ func digest(k *task.Task) string {
 	h := sha256.New()
 	for _, split := range []string{"train", "dev"} {
 		for _, e := range k.Examples[split] {
-			fmt.Fprintf(h, "%q %q %d %q %q %d %q %q %v %q %q\n", e.Text, e.Text2, e.Label, e.Context, e.Choices, e.Answer, e.Question, e.Passage, e.Answers, e.Source, e.Target)
+			fmt.Fprintf(h, "%q %q %d %g %q %q %d %q %q %v %q %q\n", e.Text, e.Text2, e.Label, e.Score, e.Context, e.Choices, e.Answer, e.Question, e.Passage, e.Answers, e.Source, e.Target)
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:8])
@@ -40,38 +40,41 @@ func TestGolden(t *testing.T) {
 		got[k.Name] = digest(k)
 	}
 	want := map[string]string{
-		"answers":    "82556a72dc975338",
-		"care":       "93715a85f372d9dc",
-		"cipher":     "56170600a45eb4c7",
-		"coin":       "1153860ba1da67ee",
-		"corpus":     "bf8dc41e5237503f",
-		"describe":   "9a2556b1bbfccc4d",
-		"dialogue":   "db23a7580faa9342",
-		"entailment": "0ea001ff11a02fdd",
-		"facts":      "4f4e32d7acab3adc",
-		"gist":       "f51e9c8f097dc083",
-		"grammar":    "eb4a762d84d66701",
-		"headline":   "649a8dae1b4139c5",
-		"home":       "5e2a482135344cf5",
-		"kin":        "4cf853f4d867766d",
-		"lender":     "08d342c1d5a3e246",
-		"mood":       "1f44e17902b70eda",
-		"naming":     "90552dec064900df",
-		"next":       "20111b58e7bfcf97",
-		"packing":    "20be629e18be7961",
-		"paraphrase": "03700a46930a903f",
-		"question":   "9ffc363feb7557fb",
-		"reading":    "4cb0631c692ad4ca",
-		"region":     "6737bba196087a6e",
-		"route":      "e1f2f55a9a1dbae0",
-		"scenery":    "1adb14ad8acf6666",
-		"sentiment":  "9e834bab294bde30",
-		"swap":       "f819c6a6b2941b8f",
-		"tense":      "78a2919349424f0e",
-		"thanks":     "ac5a1cf0a7f31edd",
-		"topic":      "3eca2e33ffc2a86e",
-		"trade":      "9f214f9294f1c919",
-		"whose":      "4999ec2f74a4b363",
+		"answers":    "a081b9fc5d144d1f",
+		"care":       "282256b03050e19a",
+		"cipher":     "9d0f5dce8669da14",
+		"coin":       "cc8e181a90a74744",
+		"corpus":     "b59dd723a2309298",
+		"describe":   "228ff3eccd83d799",
+		"dialogue":   "331b505c4f064863",
+		"entailment": "1f79c9a063f97897",
+		"facts":      "a498e08e209bf693",
+		"gist":       "43547e0329e95ca9",
+		"grammar":    "e55b8881897b4f18",
+		"headline":   "8fcd612443183b68",
+		"home":       "b9d62e619d5c39e1",
+		"kin":        "808f0d7444e53508",
+		"lender":     "344d7762df04cacf",
+		"likeness":   "d8079aa370be3078",
+		"mood":       "ff2f2e4ef66cba7c",
+		"naming":     "2a4fc3201b268a81",
+		"next":       "5cbcc2e91de896b8",
+		"notice":     "78593599707b7946",
+		"packing":    "a815713df46a901d",
+		"paraphrase": "d2bc163f4140a5d7",
+		"question":   "c189fac0a1f44486",
+		"reading":    "a60ca60e112a3fa1",
+		"region":     "2e7f3f8af544f2b7",
+		"route":      "45dab0f469231d14",
+		"scenery":    "94ee514ec43a3f19",
+		"search":     "7aac1c237c0a8797",
+		"sentiment":  "f75a7ab086277e41",
+		"swap":       "0c527c854c6c90d2",
+		"tense":      "ef95dcae8ecc4c09",
+		"thanks":     "5a13b69fc973470f",
+		"topic":      "71dc23e240227ff8",
+		"trade":      "8da2ff8d42ed5200",
+		"whose":      "5e66525b483f633a",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the generated text has changed (-want +got):\n%s", d)
@@ -154,6 +157,10 @@ func TestValid(t *testing.T) {
 func flaw(k *task.Task, e task.Example) string {
 	text := e.Text + " " + e.Text2
 	switch k.Family {
+	case task.Regression:
+		if e.Score < k.Range[0] || e.Score > k.Range[1] {
+			return "score out of range"
+		}
 	case task.Classification:
 		if e.Label < 0 || e.Label >= len(k.Labels) {
 			return "label out of range"
@@ -178,7 +185,7 @@ func flaw(k *task.Task, e task.Example) string {
 				return "answer not at its offset"
 			}
 		}
-		if len(e.Answers) == 0 || len(e.Answers) > 3 {
+		if len(e.Answers) == 0 != (k.NoAnswer && e.Answers == nil) || len(e.Answers) > 3 {
 			return "number of answers"
 		}
 	case task.Summarisation:
@@ -199,7 +206,7 @@ func flaw(k *task.Task, e task.Example) string {
 func TestBalance(t *testing.T) {
 	for _, k := range all(5) {
 		for split, rows := range k.Examples {
-			if k.Family == task.MRC || k.Family == task.Summarisation {
+			if k.Family != task.Classification && k.Family != task.Commonsense {
 				continue
 			}
 			count := map[int]int{}
@@ -309,6 +316,7 @@ func Example() {
 	// sentiment classification 480 160
 	// tense classification 240 120
 	// grammar classification 480 160
+	// likeness regression 480 160
 	// home commonsense 480 160
 	// next commonsense 480 160
 	// kin commonsense 480 160
@@ -318,6 +326,7 @@ func Example() {
 	// reading mrc 640 160
 	// naming mrc 480 120
 	// dialogue mrc 480 120
+	// search mrc 480 150
 	// gist summarisation 480 100
 	// headline summarisation 400 100
 	// mood summarisation 320 100
