@@ -49,7 +49,7 @@ func TestSimpleCommands(t *testing.T) {
 	status, out, _ = muppet(ctx, "-h")
 	want(t, "-h", status, 0, out, "usage: muppet COMMAND", "prefinetune", "tasks", "info", "convert", "embed", "generate", "version")
 	status, out, errs := muppet(ctx, "prefinetune", "-h")
-	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2048, 4096)", "(default 5)")
+	want(t, "prefinetune -h", status, 0, out, "usage: muppet prefinetune", "-dry-run", "(default 2048, 4096)", "(default 8)")
 	before := device.Default().Name()
 	t.Setenv("MUPPET_DEVICE", "abacus")
 	status, _, unknown := muppet(ctx, "version")
@@ -437,7 +437,7 @@ func TestDryRunOnRealData(t *testing.T) {
 // TestAnyWidth asks for a hidden size that no usual head divides.
 func TestAnyWidth(t *testing.T) {
 	status, printed, errs := muppet(context.Background(), "prefinetune", "-dry-run", "-hidden", "202")
-	want(t, "a width of 202", status, 0, printed+errs, "fresh model: bart: 1 and 1 layers of 202")
+	want(t, "a width of 202", status, 0, printed+errs, "fresh model: bart: 2 and 2 layers of 202")
 }
 
 // TestTasksFlag gives a folder and two files, one of a task that is no part of the
