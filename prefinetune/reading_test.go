@@ -129,9 +129,9 @@ func TestAnswersThatWindowsHold(t *testing.T) {
 // TestAnswersAreExactText decodes scores that favour an answer, or that there is none.
 func TestAnswersAreExactText(t *testing.T) {
 	m, _, _ := small(t, "")
-	passage := strings.Repeat(far, 4) + "its keeper is  “Onnel Åse”, indeed. " + strings.Repeat(far, 4)
+	passage := strings.Repeat(far, 4) + "its keeper is  “Åse”, indeed. " + strings.Repeat(far, 4)
 	tasks := []*task.Task{{Name: "t", Family: task.MRC, NoAnswer: true}}
-	e, ex := readLong(t, true, passage, "“Onnel Åse”")
+	e, ex := readLong(t, true, passage, "“Åse”")
 	model := NewModel(m, tasks, autograd.NewKey(1))
 	p := model.pack(tasks, []*example{e})
 	n := len(p.lengths) / 2
@@ -146,9 +146,9 @@ func TestAnswersAreExactText(t *testing.T) {
 		saysNone func(window int) float32
 		want     string
 	}{
-		{func(int) float32 { return 0 }, "“Onnel Åse”"},
+		{func(int) float32 { return 0 }, "“Åse”"},
 		{func(int) float32 { return 9 }, ""},
-		{func(w int) float32 { return float32(9 * min(w, 1)) }, "“Onnel Åse”"}, // not the first window
+		{func(w int) float32 { return float32(9 * min(w, 1)) }, "“Åse”"}, // not the first window
 	} {
 		scores := make([]float32, 2*total)
 		at, found := 0, false
