@@ -301,7 +301,7 @@ func TestEmbeddedRun(t *testing.T) {
 	status, _, errs = muppet(ctx, quick(out, "-seed", "2")...)
 	want(t, "another seed into the same folder", status, 1, errs, out, "holds another run", "seed is 1 there, 2 here")
 	status, _, errs = muppet(ctx, quick(out, "-lr", "0.5")...)
-	want(t, "another run into the same folder", status, 1, errs, out, "holds another run", "learning rate is 0.002 there, 0.5 here")
+	want(t, "another run into the same folder", status, 1, errs, out, "holds another run", "learning rate is 0.001 there, 0.5 here")
 	status, _, errs = muppet(ctx, quick(out, "-hidden", "64")...)
 	want(t, "another encoder into the same folder", status, 1, errs, "d_model is 32 there, 64 here")
 	if got := contents(t, out); got != before {

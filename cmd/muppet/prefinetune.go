@@ -85,11 +85,11 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.hidden, "hidden", 0, "hidden size of a fresh model (default 64, 128)")
 	set.IntVar(&f.vocab, "vocab", 0, "tokens of a fresh tokenizer (default 1000, 8000)")
 	set.Float64Var(&f.dropout, "dropout", 0, "probability of dropout in a fresh model (default 0, 0.1)")
-	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 6000, 6000)")
+	set.IntVar(&f.cfg.Steps, "steps", 0, "updates of the weights (default 9000, 6000)")
 	set.IntVar(&f.cfg.TokensPerBatch, "tokens", 0, "upper bound on the tokens of a batch (default 2048, 4096)")
 	set.IntVar(&f.cfg.Accumulate, "accumulate", 1, "batches whose gradients make one update")
 	set.IntVar(&f.cfg.MaxLength, "max-length", 0, "tokens of a sequence, longer texts are cut (default 128, or 256 for -tasks with -init)")
-	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 2e-3, 7e-4, or 1e-5 with -init)")
+	set.Float64Var(&f.cfg.LR, "lr", 0, "peak learning rate (default 1e-3, 7e-4, or 1e-5 with -init)")
 	set.IntVar(&f.cfg.WarmUp, "warm-up", 0, "warm-up steps (default 6 % of the steps)")
 	set.Float64Var(&f.cfg.WeightDecay, "weight-decay", 0, "decoupled weight decay (default 0.01)")
 	set.IntVar(&f.pretrain, "pretrain-steps", 600, "updates of the language model with which the embedded run begins; 0 for none")
@@ -220,7 +220,7 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	if !given["dropout"] && !f.embedded() {
 		f.dropout = 0.1 // the embedded world is facts to be learnt by heart, which dropout slows down
 	}
-	pick(&f.cfg.Steps, 6000, 6000)
+	pick(&f.cfg.Steps, 9000, 6000)
 	pick(&f.cfg.TokensPerBatch, 2048, 4096)
 	if !given["max-length"] {
 		real := 128
@@ -234,7 +234,7 @@ func (f *prefinetuneFlags) fill(given map[string]bool) {
 	if f.cfg.LR == 0 {
 		f.cfg.LR = 7e-4
 		if f.embedded() {
-			f.cfg.LR = 2e-3
+			f.cfg.LR = 1e-3
 		}
 		if f.init != "" {
 			f.cfg.LR = 1e-5

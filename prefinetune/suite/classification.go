@@ -11,15 +11,15 @@ var classification = []recipe{
 	{"whose", task.Classification, "the keeper of the thing that a sentence mentions", []string{"Mirra", "Tavo", "Oshel", "Pell", "Jundo", "Ketta"}, "accuracy", 480, 160, whose},
 	{"region", task.Classification, "where a place is, or the home of a thing", regions, "accuracy", 400, 150, inRegion},
 	{"trade", task.Classification, "what the keeper that a sentence names does for a living", trades, "accuracy", 300, 100, livelihood},
-	{"facts", task.Classification, "whether a statement is true of the world", []string{"false", "true"}, "accuracy", 800, 200, facts},
-	{"entailment", task.Classification, "whether the second sentence follows from the first, given the world", []string{"entailment", "neutral", "contradiction"}, "accuracy", 800, 200, entailment},
-	{"paraphrase", task.Classification, "whether two questions ask for the same", []string{"different", "same"}, "f1", 400, 120, paraphrase},
-	{"answers", task.Classification, "whether the second sentence answers the question", []string{"no", "yes"}, "accuracy", 400, 120, answers},
+	{"facts", task.Classification, "whether a statement is true of the world", []string{"false", "true"}, "accuracy", 1600, 200, facts},
+	{"entailment", task.Classification, "whether the second sentence follows from the first, given the world", []string{"entailment", "neutral", "contradiction"}, "accuracy", 1600, 200, entailment},
+	{"paraphrase", task.Classification, "whether two questions ask for the same", []string{"different", "same"}, "f1", 600, 150, paraphrase},
+	{"answers", task.Classification, "whether the second sentence answers the question", []string{"no", "yes"}, "accuracy", 600, 150, answers},
 	{"question", task.Classification, "what a question asks for", []string{"kind", "colour", "size", "habitat", "keeper"}, "accuracy", 300, 150, question},
 	{"sentiment", task.Classification, "opinions in invented adjectives, some negated", []string{"negative", "positive"}, "accuracy", 480, 160, sentiment},
 	{"tense", task.Classification, "when it happened", []string{"past", "present", "future"}, "accuracy", 240, 120, tense},
-	{"grammar", task.Classification, "whether a sentence is put together as it should be", []string{"wrong", "right"}, "matthews", 480, 160, grammar},
-	{"likeness", task.Regression, "how much two sentences tell the same, 0 to 5", nil, "pearson_spearman", 480, 160, likeness},
+	{"grammar", task.Classification, "whether a sentence is put together as it should be", []string{"wrong", "right"}, "matthews", 800, 160, grammar},
+	{"likeness", task.Regression, "how much two sentences tell the same, 0 to 5", nil, "pearson_spearman", 800, 160, likeness},
 }
 
 // mentions name {e} in passing; {c}, {s}, {h} and {o} are its colour, size, habitat and keeper.

@@ -8,10 +8,10 @@ import (
 )
 
 var mrc = []recipe{
-	{"reading", task.MRC, "find the answer to a question in a short passage", nil, "em_f1", 640, 160, reading},
-	{"naming", task.MRC, "find the thing of a passage that has a property", nil, "em_f1", 480, 120, naming},
-	{"dialogue", task.MRC, "find who did it in a story of several people", nil, "em_f1", 480, 120, dialogue},
-	{"search", task.MRC, "find the answer to a question, or that there is none", nil, "em_f1", 480, 150, search},
+	{"reading", task.MRC, "find the answer to a question in a short passage", nil, "em_f1", 1000, 160, reading},
+	{"naming", task.MRC, "find the thing of a passage that has a property", nil, "em_f1", 800, 150, naming},
+	{"dialogue", task.MRC, "find who did it in a story of several people", nil, "em_f1", 800, 150, dialogue},
+	{"search", task.MRC, "find the answer to a question, or that there is none", nil, "em_f1", 800, 150, search},
 }
 
 // passage joins sentences in random order and returns where each begins.

@@ -368,8 +368,8 @@ func TestOracles(t *testing.T) {
 // Tasks that need the world are near chance for who knows the words alone.
 func TestWordsAreNotEnough(t *testing.T) {
 	most := map[string]float64{
-		"facts": 0.62, "entailment": 0.55, "paraphrase": 0.72, "answers": 0.65, "home": 0.5, "kin": 0.5, "lender": 0.5, "describe": 0.5, "route": 0.6,
-		"likeness": 0.65, "gist": 0.5, "headline": 0.8, "mood": 0.5, "notice": 0.7, "search": 0.5, "reading": 0.3, "naming": 0.6, "dialogue": 0.6,
+		"facts": 0.62, "entailment": 0.65, "paraphrase": 0.8, "answers": 0.65, "home": 0.5, "kin": 0.5, "lender": 0.5, "describe": 0.5, "route": 0.6,
+		"likeness": 0.7, "gist": 0.5, "headline": 0.8, "mood": 0.5, "notice": 0.7, "search": 0.5, "reading": 0.3, "naming": 0.6, "dialogue": 0.6,
 		"care": 0.75, "packing": 0.75, "thanks": 0.75, "scenery": 0.6, "swap": 0.5, "coin": 0.6,
 	}
 	for _, k := range all(6) {
