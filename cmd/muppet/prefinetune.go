@@ -95,7 +95,7 @@ func parsePrefinetune(args []string, stdout io.Writer) (*prefinetuneFlags, error
 	set.IntVar(&f.pretrain, "pretrain-steps", 600, "updates of the language model with which the embedded run begins; 0 for none")
 	folderFlags(set, &f.cfg.CheckpointEvery, &f.cfg.KeepLast, &f.cfg.TensorBoard, &f.listen)
 	set.IntVar(&f.fewShotSeeds, "few-shot-seeds", 8, "seeds of the few-shot comparison at the end of the embedded run")
-	set.IntVar(&f.fewShotSteps, "few-shot-steps", 60, "updates of each of its runs")
+	set.IntVar(&f.fewShotSteps, "few-shot-steps", 120, "updates of each of its runs")
 	recipeFlags(set, &f.cfg)
 	seed := set.Uint64("seed", 1, "decides initial weights, order of the examples and dropout")
 	if done, err := parse(set, prefinetuneUsage, args, 0, stdout); done || err != nil {
