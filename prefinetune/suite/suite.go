@@ -47,8 +47,9 @@
 //	notice      summarisation   a notice of a lost thing, in a line
 //
 // Care, packing, thanks and scenery need what the tasks above teach of things. Swap and notice need
-// only skills: to find an answer, to say the same with the words of gist. The controls are held-out tasks that
-// can gain from neither: what would be gained there is chance, or an error in the comparison.
+// only skills: to find an answer, to say the same with the words of gist. The controls are held-out
+// tasks that knowledge of the world cannot help with. A gain on coin is an error in the comparison; one on
+// cipher is what pre-finetuning gives whatever the words, such as to read a class off a text.
 //
 //	coin        classification  sentences of the world with labels by lot
 //	cipher      classification  strings of digits that have nothing in common with the world
@@ -107,8 +108,8 @@ func HeldOut(seed uint64, families ...task.Family) []*task.Task {
 	return few(seed, errands, families)
 }
 
-// Controls returns two more tasks of the same sizes that nothing in Tasks can help with:
-// coin, whose labels are drawn by lot, and cipher, which is not of this world.
+// Controls returns two more tasks of the same sizes that no knowledge of the world can help
+// with: coin, whose labels are drawn by lot, and cipher, which is not of this world.
 func Controls(seed uint64) []*task.Task { return few(seed, controls, nil) }
 
 func few(seed uint64, errands []errand, families []task.Family) []*task.Task {
