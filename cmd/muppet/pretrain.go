@@ -243,8 +243,8 @@ type fresh struct {
 
 // freshModel returns a model for a tokenizer, with the head that predicts tokens.
 func freshModel(f fresh, tok *tokenizer.Tokenizer, w io.Writer) (*transformer.Model, error) {
-	const mostParameters = 1 << 31
-	if n := f.hidden * (28*f.layers*f.hidden + tok.VocabSize()); n > mostParameters {
+	const mostParameters int64 = 1 << 31
+	if n := int64(f.hidden) * (28*int64(f.layers)*int64(f.hidden) + int64(tok.VocabSize())); n > mostParameters {
 		return nil, fmt.Errorf("-layers %d -hidden %d: with %d tokens up to %d parameters; at most %d are allowed", f.layers, f.hidden, tok.VocabSize(), n, mostParameters)
 	}
 	key := autograd.NewKey(f.seed)

@@ -132,7 +132,7 @@ func notice(r source, some []thing, i int) task.Example {
 
 var controls = []errand{
 	{"coin", "sentences of the world with labels by lot", task.Classification, []string{"heads", "tails"}, coin},
-	{"cipher", "which of two sets most numbers of a string are from", task.Classification, []string{"first", "second"}, cipher},
+	{"cipher", "which of two sets most digits of a string are from", task.Classification, []string{"first", "second"}, cipher},
 }
 
 // coin has the phrases of no other task, and no reason for its labels.
@@ -142,10 +142,10 @@ func coin(r source, some []thing, _ int) task.Example {
 	}), some[r.intn(len(some))]), Label: r.intn(2)}
 }
 
-// codes are the two sets of numbers of cipher.
-var codes = [2][]string{{"704", "316", "962", "538", "127"}, {"485", "230", "819", "653", "971"}}
+// codes are the two sets of digits of cipher.
+var codes = [2][]string{{"0", "3", "4", "7", "8"}, {"1", "2", "5", "6", "9"}}
 
-// cipher strings together five numbers, three or four of them from the label's set.
+// cipher strings together five digits, three or four of them from the label's set.
 func cipher(r source, _ []thing, i int) task.Example {
 	label := i % 2
 	n := 3 + r.intn(2)

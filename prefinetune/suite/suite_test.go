@@ -42,7 +42,7 @@ func TestGolden(t *testing.T) {
 	want := map[string]string{
 		"answers":    "68eeed1097e20c18",
 		"care":       "282256b03050e19a",
-		"cipher":     "9d0f5dce8669da14",
+		"cipher":     "815cb230927caa3c",
 		"coin":       "cc8e181a90a74744",
 		"corpus":     "1b5c00da2ac1d549",
 		"describe":   "228ff3eccd83d799",
