@@ -49,7 +49,8 @@
 // Care, packing, thanks and scenery need what the tasks above teach of things. Swap and notice need
 // only skills: to find an answer, to say the same with the words of gist. The controls are held-out
 // tasks that knowledge of the world cannot help with. A gain on coin is an error in the comparison; one on
-// cipher is what pre-finetuning gives whatever the words, such as to read a class off a text.
+// cipher is what pre-finetuning gives whatever the words, such as to read a class off a text. Its
+// digits are single tokens, and not more has to be put together than counts.
 //
 //	coin        classification  sentences of the world with labels by lot
 //	cipher      classification  strings of digits that have nothing in common with the world
