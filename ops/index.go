@@ -23,7 +23,7 @@ func IndexSelect(x, index *Tensor) *Tensor {
 
 type indexSelectRule struct{}
 
-func (indexSelectRule) Name() string { return "index_select" }
+func (indexSelectRule) Name() string             { return "index_select" }
 func (indexSelectRule) Reads(y, _ []*Tensor) int { return y[0].Len() }
 func (indexSelectRule) Backward(c *autograd.Call, g []*Tensor) []*Tensor {
 	return list(IndexAdd(g[0], c.Saved[0], c.Inputs[0].Dim(0)))
