@@ -241,11 +241,11 @@ func TestBartRun(t *testing.T) {
 // TestLearnsToSummarise is on texts whose summary is their first words.
 func TestLearnsToSummarise(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains 300 steps")
+		t.Skip("trains 800 steps")
 	}
 	m, _, cfg := smallBart(t, "")
 	m.Bart.Config.HiddenDropout = 0
-	cfg.Steps, cfg.LR = 300, 3e-3
+	cfg.Steps, cfg.LR = 800, 3e-3
 	tr, err := New(m, []*task.Task{shortened()}, cfg)
 	if err != nil {
 		t.Fatal(err)

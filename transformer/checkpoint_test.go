@@ -271,10 +271,10 @@ func TestLoadErrors(t *testing.T) {
 		"no weights":    {remove("model.safetensors"), []string{"model.safetensors"}},
 		"no vocabulary": {remove("tokenizer.json", "vocab.json"), []string{"vocab.json"}},
 		"an unknown tokenizer": {func(t *testing.T, dir string, _ *Encoder) {
-			if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(`{"model": {"type": "WordLevel"}}`), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(`{"model": {"type": "Lattice"}}`), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"tokenizer.json", "WordLevel"}},
+		}, []string{"tokenizer.json", "Lattice"}},
 		"no merges": {remove("tokenizer.json", "merges.txt"), []string{"merges.txt"}},
 		"bad JSON": {func(t *testing.T, dir string, _ *Encoder) {
 			if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type": `), 0o644); err != nil {
